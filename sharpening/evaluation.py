@@ -1,0 +1,70 @@
+"""Judging models on a pair of pictures: the one function that trainer and service call."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from sharpening.engine import Engine
+from sharpening.metrics import DEFINITIONS, Score, check_pair, score
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class Evaluation(BaseModel):
+    """The scores of one pair: the blurred input and every model against the reference."""
+
+    model_config = ConfigDict(frozen=True)
+
+    definition: dict[str, str] = DEFINITIONS
+    input: Score
+    models: dict[str, Score]
+    student_vs_teacher: Score | None
+
+
+class Summary(BaseModel):
+    """One figure over many pictures. Identical pairs have no PSNR and are counted apart."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mean: float | None
+    median: float | None
+    min: float | None
+    count: int
+
+
+def evaluate(
+    reference: Pixels, blurred: Pixels, engines: Mapping[str, Engine]
+) -> tuple[Evaluation, dict[str, Pixels]]:
+    """Sharpen `blurred` with each engine and score the results against `reference`.
+
+    Both are `(H, W, 3)` uint8 of one size. Returns the scores and the sharpened pictures by the
+    engines' names; `student_vs_teacher` is there if engines of these two names are.
+    """
+    check_pair(reference, blurred)
+    sharpened: dict[str, Any] = {
+        name: engine.sharpen(blurred) for name, engine in engines.items()
+    }
+    both = "student" in sharpened and "teacher" in sharpened
+    evaluation = Evaluation(
+        input=score(reference, blurred),
+        models={name: score(reference, pixels) for name, pixels in sharpened.items()},
+        student_vs_teacher=score(sharpened["teacher"], sharpened["student"]) if both else None,
+    )
+    return evaluation, sharpened
+
+
+def summarise(values: Sequence[float | None]) -> Summary:
+    """Return mean, median and minimum of the values that are there; `count` is of all."""
+    present = [value for value in values if value is not None]
+    if not present:
+        return Summary(mean=None, median=None, min=None, count=len(values))
+    return Summary(
+        mean=statistics.fmean(present),
+        median=statistics.median(present),
+        min=min(present),
+        count=len(values),
+    )

@@ -1,0 +1,45 @@
+"""The networks, by the architecture name that a weights file carries."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from sharpening.errors import WeightsError
+from sharpening.networks.base import Network, count_parameters
+from sharpening.networks.luminous import LuminousStudent, LuminousTeacher
+from sharpening.networks.student import Student
+from sharpening.networks.teacher import Teacher
+
+__all__ = [
+    "ARCHITECTURES",
+    "LuminousStudent",
+    "LuminousTeacher",
+    "Network",
+    "Student",
+    "Teacher",
+    "build_network",
+    "count_parameters",
+]
+
+ARCHITECTURES: dict[str, type[Network]] = {
+    network.architecture: network for network in (Student, Teacher, LuminousStudent, LuminousTeacher)
+}
+
+
+def build_network(architecture: str, config: dict[str, Any]) -> Network:
+    """Return the named network with fresh parameters.
+
+    Raises `WeightsError` for an unknown name or a configuration that the network does not take.
+    """
+    network = ARCHITECTURES.get(architecture)
+    if network is None:
+        raise WeightsError(
+            f"unknown architecture {architecture!r}; expected one of {sorted(ARCHITECTURES)}: "
+            "use weights made by this version"
+        )
+    try:
+        return network(network.config_type.model_validate(config))
+    except ValidationError as error:
+        raise WeightsError(
+            f"architecture {architecture!r} does not take the configuration {config}: {error}"
+        ) from error

@@ -1,0 +1,45 @@
+"""What every network declares, so that tiling and weights files need not know which it is."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+
+class NetworkConfig(BaseModel):
+    """The numbers that a network is built from; they travel in its weights file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Network(nn.Module, ABC):
+    """A picture-to-picture network.
+
+    `forward` takes and returns float RGB `(N, 3, H, W)` in [0, 1]; height and width must be
+    multiples of `multiple_of`. The output may leave [0, 1]: whoever stores it clamps.
+    At the picture's border each convolution sees zeros, as it did in training.
+    """
+
+    architecture: ClassVar[str]
+    config_type: ClassVar[type[NetworkConfig]] = NetworkConfig
+    multiple_of: ClassVar[int] = 1
+
+    def __init__(self, config: NetworkConfig | None = None) -> None:
+        super().__init__()
+        self.config = self.config_type() if config is None else config
+
+    @property
+    @abstractmethod
+    def receptive_field_px(self) -> int:
+        """Farthest distance, in px along one axis, at which an input px can change an output px."""
+
+    @abstractmethod
+    def forward(self, blurred: Tensor) -> Tensor:
+        """Return the sharpened pictures."""
+
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Return how many numbers the network learns."""
+    return sum(parameter.numel() for parameter in network.parameters())

@@ -1,0 +1,67 @@
+"""The student: the network that people run, at most 13,000 parameters.
+
+The degradation keeps all its information on the half-size grid, so the student folds 2x2 px into
+channels (space-to-depth, as in ESPCN, https://arxiv.org/abs/1609.05158, run backwards), works
+there, and unfolds. Unlike ESPCN it predicts a correction to its own input, which therefore
+passes through untouched where the picture is already sharp.
+"""
+
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from sharpening.networks.base import Network, NetworkConfig
+
+_FOLD = 2
+_FOLDED_CHANNELS = 3 * _FOLD**2
+
+
+class StudentConfig(NetworkConfig):
+    """Width and depth; the default has 12,764 parameters."""
+
+    channels: int = Field(default=16, ge=1)
+    body_convolutions: int = Field(default=4, ge=0)
+    skips: bool = False
+    """Add each pair of body convolutions to what entered it."""
+
+
+class Student(Network):
+    """3x3 convolutions with LeakyReLU(0.1) at half size, plus the input."""
+
+    architecture = "student"
+    config_type = StudentConfig
+    multiple_of = _FOLD
+    config: StudentConfig
+
+    def __init__(self, config: StudentConfig | None = None) -> None:
+        super().__init__(config)
+        channels = self.config.channels
+        self.head = nn.Conv2d(_FOLDED_CHANNELS, channels, 3, padding=1)
+        self.body = nn.ModuleList(
+            nn.Conv2d(channels, channels, 3, padding=1)
+            for _ in range(self.config.body_convolutions)
+        )
+        self.tail = nn.Conv2d(channels, _FOLDED_CHANNELS, 3, padding=1)
+        for layer in (self.head, *self.body):
+            nn.init.kaiming_normal_(layer.weight, a=0.1)
+            nn.init.zeros_(layer.bias)
+        nn.init.normal_(self.tail.weight, std=1e-2)
+        nn.init.zeros_(self.tail.bias)
+
+    @property
+    def receptive_field_px(self) -> int:
+        convolutions = 2 + self.config.body_convolutions
+        return _FOLD * convolutions + _FOLD - 1
+
+    def forward(self, blurred: Tensor) -> Tensor:
+        features = F.leaky_relu(self.head(F.pixel_unshuffle(blurred, _FOLD)), 0.1)
+        entered = features
+        for index, layer in enumerate(self.body):
+            features = layer(features)
+            if self.config.skips and index % 2 == 1:
+                features = features + entered
+            features = F.leaky_relu(features, 0.1)
+            if index % 2 == 1:
+                entered = features
+        correction: Tensor = self.tail(features)
+        return blurred + F.pixel_shuffle(correction, _FOLD)

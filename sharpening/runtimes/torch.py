@@ -1,0 +1,97 @@
+"""PyTorch, on a CPU or on CUDA."""
+
+import numpy as np
+import torch
+
+from sharpening.errors import DeviceError, WeightsError
+from sharpening.networks import Network, build_network, count_parameters
+from sharpening.runtimes.base import Batch
+from sharpening.weights import Contract, Tensors, Weights
+
+
+class TorchRuntime:
+    """Runs a network eagerly in float32, channels last (about twice as fast on a CPU)."""
+
+    name = "torch"
+
+    def __init__(self, network: Network, device: str = "auto") -> None:
+        self._device = choose_device(device)
+        self._network = network.to(self._device, memory_format=torch.channels_last).eval()
+
+    @property
+    def device(self) -> str:
+        return str(self._device)
+
+    @property
+    def receptive_field_px(self) -> int:
+        return self._network.receptive_field_px
+
+    @property
+    def multiple_of(self) -> int:
+        return self._network.multiple_of
+
+    @torch.inference_mode()
+    def run(self, batch: Batch) -> Batch:
+        largest = int(np.iinfo(batch.dtype).max)
+        blurred = torch.from_numpy(np.ascontiguousarray(batch)).to(self._device)
+        # NHWC memory seen as NCHW is exactly channels_last: no copy
+        scaled = blurred.permute(0, 3, 1, 2).to(torch.float32).div_(largest)
+        sharpened = self._network(scaled).mul_(largest).round_().clamp_(0, largest)
+        integers = sharpened.permute(0, 2, 3, 1).to(blurred.dtype)
+        result: Batch = integers.contiguous().cpu().numpy()
+        return result
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of that name; `auto` is CUDA where there is one, else the CPU."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise DeviceError(f"unknown device {name!r}; expected auto, cpu or cuda[:N]") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceError(
+            f"device {name!r} is not there: PyTorch {torch.__version__} sees "
+            f"{torch.cuda.device_count()} CUDA devices; use cpu or install a CUDA build"
+        )
+    if device.type not in {"cpu", "cuda"}:
+        raise DeviceError(f"device {name!r} is not supported; expected auto, cpu or cuda[:N]")
+    return device
+
+
+def restore_network(weights: Weights) -> Network:
+    """Return the network that the weights describe, with their tensors in it.
+
+    Raises `WeightsError` if the tensors or the contract do not fit the architecture.
+    """
+    network = build_network(weights.card.architecture, dict(weights.card.config))
+    actual = describe_contract(network)
+    if actual != weights.card.contract:
+        raise WeightsError(
+            f"{weights.name} declares the contract {weights.card.contract}, but its "
+            f"architecture {weights.card.architecture!r} has {actual}: export it again"
+        )
+    return restore_tensors(network, weights.tensors)
+
+
+def restore_tensors(network: Network, tensors: Tensors) -> Network:
+    """Put the tensors into the network; raises `WeightsError` unless names and shapes all fit."""
+    state = {name: torch.from_numpy(np.array(tensor)) for name, tensor in tensors.items()}
+    try:
+        network.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise WeightsError(
+            f"the tensors do not fit the architecture {network.architecture!r}: {error}; "
+            "use weights made for it"
+        ) from error
+    return network
+
+
+def describe_contract(network: Network) -> Contract:
+    """Return what the network declares of itself, as it stands in a weights file."""
+    return Contract(
+        receptive_field_px=network.receptive_field_px,
+        multiple_of=network.multiple_of,
+        parameters=count_parameters(network),
+    )
