@@ -113,7 +113,9 @@ def _open(data: bytes) -> PillowImage.Image:
     except PillowImage.DecompressionBombError as error:
         raise UnsupportedImageError(f"the picture is far too large: {error}") from error
     except _HEADER_ERRORS as error:
-        raise BrokenImageError(f"the picture's header is damaged ({error}): send it again") from error
+        raise BrokenImageError(
+            f"the picture's header is damaged ({error}): send it again"
+        ) from error
 
 
 def _refuse_what_would_be_lost(source: PillowImage.Image, data: bytes) -> None:

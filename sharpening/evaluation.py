@@ -45,9 +45,7 @@ def evaluate(
     engines' names; `student_vs_teacher` is there if engines of these two names are.
     """
     check_pair(reference, blurred)
-    sharpened: dict[str, Any] = {
-        name: engine.sharpen(blurred) for name, engine in engines.items()
-    }
+    sharpened: dict[str, Any] = {name: engine.sharpen(blurred) for name, engine in engines.items()}
     both = "student" in sharpened and "teacher" in sharpened
     evaluation = Evaluation(
         input=score(reference, blurred),

@@ -22,7 +22,8 @@ __all__ = [
 ]
 
 ARCHITECTURES: dict[str, type[Network]] = {
-    network.architecture: network for network in (Student, Teacher, LuminousStudent, LuminousTeacher)
+    network.architecture: network
+    for network in (Student, Teacher, LuminousStudent, LuminousTeacher)
 }
 
 

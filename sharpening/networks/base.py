@@ -39,7 +39,6 @@ class Network(nn.Module, ABC):
         """Return the sharpened pictures."""
 
 
-
 def count_parameters(network: nn.Module) -> int:
     """Return how many numbers the network learns."""
     return sum(parameter.numel() for parameter in network.parameters())

@@ -33,7 +33,9 @@ class TorchRuntime:
     @torch.inference_mode()
     def run(self, batch: Batch) -> Batch:
         largest = int(np.iinfo(batch.dtype).max)
-        blurred = torch.from_numpy(np.ascontiguousarray(batch)).to(self._device)
+        # PyTorch wants memory it may write to; pictures that are memory-mapped are not
+        writable = np.require(batch, requirements=["C", "W"])
+        blurred = torch.from_numpy(writable).to(self._device)
         # NHWC memory seen as NCHW is exactly channels_last: no copy
         scaled = blurred.permute(0, 3, 1, 2).to(torch.float32).div_(largest)
         sharpened = self._network(scaled).mul_(largest).round_().clamp_(0, largest)

@@ -1,0 +1,1 @@
+"""Offline training: photographs in, a teacher and its distilled student out."""

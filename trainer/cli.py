@@ -1,0 +1,103 @@
+"""The command line of the trainer: one verb a stage, each with `--help`."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from sharpening.errors import SharpeningError
+from trainer.config import Config, Schedule, Stage, list_presets, load_config
+from trainer.loop import Stopped
+from trainer.stages import Place, distil_student, train_teacher
+
+Command = Callable[[argparse.Namespace], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit status: 0, 1 after an error, 128 + n after signal n."""
+    options = _build_parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    if getattr(options, "threads", None):
+        torch.set_num_threads(options.threads)
+    command: Command = options.command
+    try:
+        command(options)
+    except SharpeningError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        return 128 + stopped.signal_number
+    return 0
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    _add_train_teacher(verbs)
+    _add_distil(verbs)
+    return parser
+
+
+def _add_train_teacher(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = verbs.add_parser("train-teacher", help="train the teacher on a folder of photographs")
+    _add_training_options(verb)
+    verb.set_defaults(command=_train_teacher)
+
+
+def _add_distil(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = verbs.add_parser("distill", help="train the student with a teacher")
+    _add_training_options(verb)
+    source = verb.add_mutually_exclusive_group(required=True)
+    source.add_argument("--teacher", type=Path, metavar="FILE", help="the teacher's weights file")
+    source.add_argument(
+        "--without-teacher", action="store_true", help="learn from the sharp photographs alone"
+    )
+    verb.set_defaults(command=_distil)
+
+
+def _add_training_options(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--preset", required=True, help=f"{', '.join(list_presets())}, or a TOML file"
+    )
+    verb.add_argument("--data", type=Path, required=True, help="a folder of photographs")
+    verb.add_argument("--run", type=Path, required=True, help="the run folder; go on if it is one")
+    verb.add_argument("--store", type=Path, help="decoded photographs (default: RUN/store)")
+    verb.add_argument("--start-from", type=Path, metavar="FILE", help="weights to begin with")
+    verb.add_argument("--device", default="auto", help="auto, cpu or cuda[:N] (default: auto)")
+    verb.add_argument("--threads", type=int, help="CPU threads (default: all)")
+    budget = verb.add_mutually_exclusive_group()
+    budget.add_argument("--steps", type=int, help="train for this many steps instead")
+    budget.add_argument("--minutes", type=float, help="train for this long instead")
+
+
+def _train_teacher(options: argparse.Namespace) -> None:
+    config = _configure(options, "teacher")
+    print(train_teacher(config, _place(options), start_from=options.start_from))
+
+
+def _distil(options: argparse.Namespace) -> None:
+    config = _configure(options, "student")
+    print(
+        distil_student(
+            config, _place(options), teacher=options.teacher, start_from=options.start_from
+        )
+    )
+
+
+def _place(options: argparse.Namespace) -> Place:
+    return Place(options.data, options.run, options.store or options.run / "store", options.device)
+
+
+def _configure(options: argparse.Namespace, role: str) -> Config:
+    """Return the preset with the budget of the command line in place of its own."""
+    config = load_config(options.preset)
+    if options.steps is None and options.minutes is None:
+        return config
+    stage: Stage = getattr(config, role)
+    budget = {"steps": options.steps, "minutes": options.minutes}
+    schedule = Schedule.model_validate({**stage.schedule.model_dump(), **budget})
+    return config.model_copy(update={role: stage.model_copy(update={"schedule": schedule})})

@@ -1,0 +1,117 @@
+"""A training run's settings: TOML into typed, frozen models; an unknown key is an error."""
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from sharpening.errors import TrainingError
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataConfig(_Model):
+    """How photographs are split and judged."""
+
+    validation_fraction: float = Field(default=0.04, gt=0, lt=1)
+    validation_pictures: int = Field(default=24, ge=1)
+    validation_crop_px: int = Field(default=256, ge=16)
+
+
+class NetworkSpec(_Model):
+    """Which network is trained."""
+
+    architecture: str
+    config: dict[str, JsonValue] = {}
+
+
+class Schedule(_Model):
+    """How long, how fast and on what a network is trained.
+
+    The budget is either `steps` or `minutes`; the learning rate rises linearly over
+    `warmup_steps` and falls as a cosine to `final_learning_rate` exactly at the budget's end.
+    """
+
+    steps: int | None = Field(default=None, ge=1)
+    minutes: float | None = Field(default=None, gt=0)
+    batch_size: int = Field(default=16, ge=1)
+    patch_px: int = Field(default=96, ge=16, multiple_of=8)
+    learning_rate: float = Field(default=1.5e-3, gt=0)
+    final_learning_rate: float = Field(default=1e-6, ge=0)
+    warmup_steps: int = Field(default=300, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    gradient_norm_limit: float = Field(default=1.0, gt=0)
+    ema_decay: float = Field(default=0.999, ge=0, lt=1)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    validate_every_steps: int = Field(default=1000, ge=1)
+    log_every_steps: int = Field(default=100, ge=1)
+    checkpoint_every_s: float = Field(default=120.0, ge=0)
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        if (self.steps is None) == (self.minutes is None):
+            raise ValueError("give either steps or minutes, not both and not neither")
+        return self
+
+
+class DistillationConfig(_Model):
+    """How much of each L1 the student follows: the sharp photograph and the teacher's output."""
+
+    truth_weight: float = Field(default=0.5, ge=0)
+    teacher_weight: float = Field(default=0.5, ge=0)
+
+
+class Stage(_Model):
+    """A network and its schedule."""
+
+    network: NetworkSpec
+    schedule: Schedule
+
+
+class Config(_Model):
+    """Everything a run is determined by, besides the photographs and the machine."""
+
+    seed: int = 1
+    profile: Literal["paper"] = "paper"
+    licence: str = "MIT"
+    data: DataConfig = DataConfig()
+    teacher: Stage
+    student: Stage
+    distillation: DistillationConfig = DistillationConfig()
+
+
+def list_presets() -> list[str]:
+    """Return the names that `load_config` knows besides file paths."""
+    folder = resources.files("trainer") / "presets"
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def load_config(preset: str) -> Config:
+    """Return the preset of that name, or the one in the TOML file of that path.
+
+    Raises `TrainingError` for a file that is not there, is not TOML, or has an unknown or
+    unsuitable entry.
+    """
+    try:
+        return Config.model_validate(tomllib.loads(_read(preset)))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise TrainingError(f"the preset {preset!r} cannot be used: {error}") from error
+
+
+def _read(preset: str) -> str:
+    if preset in list_presets():
+        return (resources.files("trainer") / "presets" / f"{preset}.toml").read_text("utf-8")
+    try:
+        return Path(preset).read_text("utf-8")
+    except OSError as error:
+        raise TrainingError(
+            f"no preset {preset!r}; expected one of {', '.join(list_presets())} or a TOML file"
+        ) from error

@@ -1,0 +1,86 @@
+"""Where weights come from: the code, the machine and the data, written down with them."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from sharpening.degradation import PROFILES
+from sharpening.networks import Network
+from sharpening.runtimes.torch import describe_contract
+from sharpening.weights import Card, Training, save_weights
+
+_RECORDED_PACKAGES = ("numpy", "pillow", "torch")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished training amounts to."""
+
+    settings: Mapping[str, Any]
+    steps: int
+    images_seen: int
+    minutes: float
+    photographs: int
+    validation: Mapping[str, float]
+    device: torch.device
+
+
+def write_weights(
+    path: Path, role: Literal["teacher", "student"], network: Network, outcome: Outcome
+) -> str:
+    """Write the network with its full card; return the file's SHA-256."""
+    settings = outcome.settings
+    training = Training(
+        recipe=dict(settings),
+        steps=outcome.steps,
+        images_seen=outcome.images_seen,
+        minutes=round(outcome.minutes, 2),
+        data_hash=settings["data_hash"],
+        photographs=outcome.photographs,
+        seed=settings["seed"],
+        hardware=describe_hardware(outcome.device),
+        code_revision=find_code_revision(),
+        versions={name: version(name) for name in _RECORDED_PACKAGES},
+    )
+    card = Card(
+        role=role,
+        architecture=network.architecture,
+        config=network.config.model_dump(mode="json"),
+        profile=settings["profile"],
+        contract=describe_contract(network),
+        degradation=PROFILES[settings["profile"]],
+        training=training,
+        metrics={"validation": dict(outcome.validation)},
+        teacher=settings["teacher"],
+        created=datetime.now(UTC).replace(microsecond=0),
+        licence=settings["licence"],
+    )
+    tensors = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
+    return save_weights(path, tensors, card)
+
+
+def describe_hardware(device: torch.device) -> str:
+    """Return what the training ran on, in words."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {torch.get_num_threads()} of {os.cpu_count()} threads, {platform.machine()}"
+
+
+def find_code_revision() -> str:
+    """Return the git commit of this code, marked if the tree differs from it, or `unknown`."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        finished = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return finished.stdout.strip()
