@@ -5,18 +5,20 @@ a decode error, and drops no metadata in silence.
 """
 
 import io
+import struct
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+from PIL import ExifTags, ImageCms, ImageOps, UnidentifiedImageError
 from PIL import Image as PillowImage
-from PIL import ImageCms, ImageOps, UnidentifiedImageError
 
 from sharpening.errors import (
     BrokenImageError,
     CannotEncodeError,
     ImageTooLargeError,
+    ParameterError,
     UnsupportedImageError,
 )
 
@@ -27,8 +29,53 @@ MEDIA_TYPES: dict[Format, str] = {name: f"image/{name}" for name in FORMATS}
 MAX_PIXELS = 64_000_000
 DEFAULT_QUALITY = 90
 
-_HEADER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError)
-"""What Pillow's plugins raise on damaged bytes, as found by feeding them some."""
+_FORMATS_OF_PILLOW: dict[str, Format] = {
+    "PNG": "png",
+    "JPEG": "jpeg",
+    "MPO": "jpeg",
+    "WEBP": "webp",
+    "TIFF": "tiff",
+}
+
+_BOMBS = (PillowImage.DecompressionBombError, PillowImage.DecompressionBombWarning)
+"""What Pillow raises for too many pixels; the second only where warnings are errors."""
+
+_PILLOW_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    OverflowError,
+    RuntimeError,
+    struct.error,
+    *_BOMBS,
+)
+"""What Pillow's plugins raise on damaged bytes and tags, as found by feeding them some."""
+
+_UNSIGNED, _UNDEFINED = 1, 4  # values of TIFF's SampleFormat
+
+_TAGS_OF_THE_PICTURE = frozenset(
+    {
+        ExifTags.Base.ImageDescription,
+        ExifTags.Base.Make,
+        ExifTags.Base.Model,
+        ExifTags.Base.XResolution,
+        ExifTags.Base.YResolution,
+        ExifTags.Base.ResolutionUnit,
+        ExifTags.Base.Software,
+        ExifTags.Base.DateTime,
+        ExifTags.Base.Artist,
+        ExifTags.Base.HostComputer,
+        ExifTags.Base.Rating,
+        ExifTags.Base.Copyright,
+        ExifTags.IFD.Exif,
+        ExifTags.IFD.GPSInfo,
+    }
+)
+"""A TIFF's other tags say how its bytes lie, which holds for no other file."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +107,22 @@ class Image:
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
     """Return the picture in `data`: PNG, JPEG, WebP or TIFF, of one frame.
 
-    Raises `UnsupportedImageError` for any other format, for animations and for modes that do not
+    Of a phone's JPEG with a gain map or a depth map behind it (MPO), it is the photograph.
+
+    Raises `UnsupportedImageError` for any other format, for animations and for samples that do not
     fit, `ImageTooLargeError` before decoding more than `max_pixels`, and `BrokenImageError` for
     bytes that are damaged or cut short.
     """
-    source = _open(data)
+    source = _open(data, max_pixels)
     if source.width * source.height > max_pixels:
         raise ImageTooLargeError(width=source.width, height=source.height, max_pixels=max_pixels)
-    format_: Format = (source.format or "").lower()  # type: ignore[assignment]
-    _refuse_what_would_be_lost(source, data)
+    format_ = _FORMATS_OF_PILLOW[source.format or ""]
     try:
+        _refuse_what_would_be_lost(source)
         source.load()
         upright = ImageOps.exif_transpose(source)
-        exif = upright.getexif().tobytes() if upright.getexif() else None
-    except (*_HEADER_ERRORS, PillowImage.DecompressionBombError) as error:
+        exif = _exif_of(source)
+    except _PILLOW_ERRORS as error:
         raise BrokenImageError(
             f"the {format_.upper()} picture is damaged or incomplete ({error}): send it again"
         ) from error
@@ -84,7 +133,8 @@ def encode(image: Image, format_: Format | None = None, *, quality: int | None =
     """Return the picture as a file of `format_` (default: the one it came in).
 
     `quality`, 1 to 100, is for JPEG and WebP (default 90; WebP at 100 is lossless); PNG and TIFF
-    are always lossless. Raises `CannotEncodeError` where the format cannot hold the picture.
+    are always lossless. Raises `CannotEncodeError` where the format cannot hold the picture and
+    `ParameterError` for a quality outside its range.
     """
     target = format_ or image.format
     options = _options(target, DEFAULT_QUALITY if quality is None else quality)
@@ -92,61 +142,115 @@ def encode(image: Image, format_: Format | None = None, *, quality: int | None =
         raise CannotEncodeError("JPEG cannot hold transparency: ask for png, webp or tiff")
     if image.bit_depth == 16 and target not in {"png", "tiff"}:
         raise CannotEncodeError(f"{target} cannot hold 16 bits per channel: ask for png or tiff")
+    joined = _join(image)
     buffer = io.BytesIO()
-    _join(image).save(
-        buffer,
-        format=target.upper(),
-        icc_profile=image.icc_profile,
-        **({"exif": image.exif} if image.exif else {}),
-        **options,
-    )
+    try:
+        if image.exif:
+            options |= _tiff_exif(image.exif) if target == "tiff" else {"exif": image.exif}
+        joined.save(buffer, format=target.upper(), icc_profile=image.icc_profile, **options)
+    except _PILLOW_ERRORS as error:
+        raise CannotEncodeError(
+            f"{target} cannot hold this picture of {joined.width}x{joined.height} px with its "
+            f"metadata ({error}): ask for another format"
+        ) from error
     return buffer.getvalue()
 
 
-def _open(data: bytes) -> PillowImage.Image:
+def _open(data: bytes, max_pixels: int) -> PillowImage.Image:
     try:
         return PillowImage.open(io.BytesIO(data), formats=[name.upper() for name in FORMATS])
     except UnidentifiedImageError as error:
         raise UnsupportedImageError(
             f"not a picture in one of the formats {', '.join(FORMATS)}: convert it to one of them"
         ) from error
-    except PillowImage.DecompressionBombError as error:
-        raise UnsupportedImageError(f"the picture is far too large: {error}") from error
-    except _HEADER_ERRORS as error:
+    except _BOMBS as error:
+        width, height = _read_size(data)
+        limit = min(max_pixels, 2 * (PillowImage.MAX_IMAGE_PIXELS or max_pixels))
+        raise ImageTooLargeError(width=width, height=height, max_pixels=limit) from error
+    except _PILLOW_ERRORS as error:
         raise BrokenImageError(
             f"the picture's header is damaged ({error}): send it again"
         ) from error
 
 
-def _refuse_what_would_be_lost(source: PillowImage.Image, data: bytes) -> None:
-    frames = getattr(source, "n_frames", 1)
-    if frames > 1:
+def _read_size(data: bytes) -> tuple[int, int]:
+    """Return the size of a picture that `PillowImage.open` has read and found too large."""
+    for name in FORMATS:
+        factory, accepts = PillowImage.OPEN[name.upper()]
+        if accepts is not None and accepts(data[:16]) is True:
+            return factory(io.BytesIO(data), b"").size
+    raise AssertionError("a picture that was opened has a format")
+
+
+def _refuse_what_would_be_lost(source: PillowImage.Image) -> None:
+    if source.format != "MPO" and getattr(source, "is_animated", False):
         raise UnsupportedImageError(
-            f"the {source.format} picture has {frames} frames; send one frame at a time"
+            f"the {source.format} picture has more than one frame; send one frame at a time"
         )
-    if _colour_of_more_than_8_bits(source, data):
+    unread = {"PNG": _unread_in_png, "TIFF": _unread_in_tiff}.get(source.format or "")
+    samples = unread(source) if unread else None
+    if samples:
         raise UnsupportedImageError(
-            f"{source.format} colour of 16 bits per channel would lose its lower 8 bits: "
-            "send it as 8-bit, or as 16-bit greyscale"
+            f"{source.format} {samples} would not survive: send it as 8-bit, or as opaque "
+            "16-bit greyscale where 0 is black"
         )
 
 
-def _colour_of_more_than_8_bits(source: PillowImage.Image, data: bytes) -> bool:
-    """Pillow reads 16-bit colour as 8-bit without a word, so ask the header itself."""
-    if source.mode in {"L", "1", "P", "I;16", "I;16B", "I;16L"}:
-        return False
-    if source.format == "PNG":
-        return data[24] == 16  # IHDR: length 4, type 4, width 4, height 4 after 8 of signature
-    if source.format == "TIFF":
-        bits = source.tag_v2.get(258, (8,))  # type: ignore[attr-defined]
-        return max(bits) > 8
-    return False
+def _unread_in_png(source: Any) -> str | None:
+    """Name what Pillow would read with loss and without a word; nothing if all is well."""
+    rawmode = str(source.tile[0].args)
+    if source.mode == "I;16":
+        return "transparency of 16-bit greyscale" if "transparency" in source.info else None
+    if "transparency" in source.info and rawmode in {"L;2", "L;4"}:
+        return f"transparency of {rawmode[-1]}-bit greyscale"
+    return "colour of 16 bits per channel" if ";16" in rawmode else None
+
+
+def _unread_in_tiff(source: Any) -> str | None:
+    """Name what Pillow would read with loss and without a word; nothing if all is well."""
+    bits = max(source.tag_v2.get(ExifTags.Base.BitsPerSample, (1,)))
+    kinds = set(source.tag_v2.get(ExifTags.Base.SampleFormat, (1,)))
+    if not kinds <= {_UNSIGNED, _UNDEFINED}:
+        return f"samples of {bits} bits that are not whole numbers from 0 up"
+    if bits <= 8:
+        return None
+    if bits != 16 or not source.mode.startswith("I;16"):
+        return f"colour of {bits} bits per channel"
+    white_is_zero = source.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == 0
+    return "16-bit greyscale where 0 is white" if white_is_zero else None
+
+
+def _exif_of(source: PillowImage.Image) -> bytes | None:
+    """Return the EXIF of an upright picture: without its orientation, nor a TIFF's byte layout."""
+    exif = source.getexif()
+    if "exif" in source.info:  # `getexif` keeps silent about a JPEG's damaged tags
+        exif = PillowImage.Exif()
+        exif.load(source.info["exif"])
+    for tag in list(exif):
+        layout = source.format == "TIFF" and tag not in _TAGS_OF_THE_PICTURE
+        if layout or tag == ExifTags.Base.Orientation:
+            del exif[tag]
+    return exif.tobytes() if exif else None
+
+
+def _tiff_exif(data: bytes) -> dict[str, Any]:
+    """Return the save options that put EXIF into a TIFF without upsetting its byte layout."""
+    exif = PillowImage.Exif()
+    exif.load(data)
+    for tag in set(exif) - _TAGS_OF_THE_PICTURE:
+        del exif[tag]
+    nested = {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo} & set(exif)
+    # libtiff, which compresses, cannot write nested directories; Pillow's own writer can
+    return {"exif": exif.tobytes(), **({"compression": "raw"} if nested else {})}
 
 
 def _separate(upright: PillowImage.Image, format_: Format, exif: bytes | None) -> Image:
     icc_profile: bytes | None = upright.info.get("icc_profile")
-    if upright.mode in {"I;16", "I;16B", "I;16L", "I"}:
-        return Image(_grey_16_bit(upright), None, True, format_, icc_profile, exif)
+    if upright.mode in {"I;16", "I;16B", "I;16L"}:
+        grey = np.asarray(upright).astype(np.uint16)
+        return Image(
+            np.repeat(grey[..., np.newaxis], 3, axis=2), None, True, format_, icc_profile, exif
+        )
     if upright.mode == "CMYK":
         return Image(_cmyk_to_rgb(upright, icc_profile), None, False, format_, None, exif)
     if upright.mode not in {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "YCbCr"}:
@@ -161,13 +265,6 @@ def _separate(upright: PillowImage.Image, format_: Format, exif: bytes | None) -
         return Image(pixels, alpha, greyscale, format_, icc_profile, exif)
     pixels = np.asarray(upright.convert("RGB"))
     return Image(pixels, None, greyscale, format_, icc_profile, exif)
-
-
-def _grey_16_bit(upright: PillowImage.Image) -> npt.NDArray[np.uint16]:
-    grey = np.asarray(upright)
-    if grey.min(initial=0) < 0 or grey.max(initial=0) > np.iinfo(np.uint16).max:
-        raise UnsupportedImageError("greyscale of more than 16 bits is not handled: send 8 or 16")
-    return np.repeat(grey.astype(np.uint16)[..., np.newaxis], 3, axis=2)
 
 
 def _cmyk_to_rgb(upright: PillowImage.Image, icc_profile: bytes | None) -> npt.NDArray[np.uint8]:
@@ -205,6 +302,8 @@ def _to_grey(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _options(target: Format, quality: int) -> dict[str, Any]:
+    if not 1 <= quality <= 100:
+        raise ParameterError(f"quality is {quality}; expected 1 to 100")
     match target:
         case "png":
             return {"compress_level": 4}

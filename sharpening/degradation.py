@@ -35,7 +35,8 @@ class PaperDegradation(BaseModel):
     def apply(self, sharp: Pixels, generator: np.random.Generator | None = None) -> Pixels:
         """Return `sharp`, `(H, W, 3)` uint8 RGB of any size from 1x1, blurred to the same size.
 
-        An odd side is halved downwards, to one at least. `generator` is not used: nothing here is random.
+        An odd side is halved downwards, to one at least. `generator` is not used: nothing here is
+        random.
         """
         if sharp.dtype != np.uint8 or sharp.ndim != 3 or sharp.shape[2] != 3:
             raise ImageError(

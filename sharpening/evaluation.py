@@ -2,16 +2,22 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from sharpening.engine import Engine
 from sharpening.metrics import DEFINITIONS, Score, check_pair, score
 
 Pixels = npt.NDArray[np.uint8]
+
+
+class Sharpener(Protocol):
+    """Whatever makes pictures sharper: an engine, or something to compare one with."""
+
+    def sharpen(self, blurred: Pixels) -> Pixels:
+        """Return the sharpened picture, shape and dtype as given."""
 
 
 class Evaluation(BaseModel):
@@ -37,15 +43,17 @@ class Summary(BaseModel):
 
 
 def evaluate(
-    reference: Pixels, blurred: Pixels, engines: Mapping[str, Engine]
+    reference: Pixels, blurred: Pixels, sharpeners: Mapping[str, Sharpener]
 ) -> tuple[Evaluation, dict[str, Pixels]]:
-    """Sharpen `blurred` with each engine and score the results against `reference`.
+    """Sharpen `blurred` with each sharpener and score the results against `reference`.
 
     Both are `(H, W, 3)` uint8 of one size. Returns the scores and the sharpened pictures by the
-    engines' names; `student_vs_teacher` is there if engines of these two names are.
+    sharpeners' names; `student_vs_teacher` is there if sharpeners of these two names are.
     """
     check_pair(reference, blurred)
-    sharpened: dict[str, Any] = {name: engine.sharpen(blurred) for name, engine in engines.items()}
+    sharpened: dict[str, Pixels] = {
+        name: sharpener.sharpen(blurred) for name, sharpener in sharpeners.items()
+    }
     both = "student" in sharpened and "teacher" in sharpened
     evaluation = Evaluation(
         input=score(reference, blurred),

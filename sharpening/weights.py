@@ -22,7 +22,7 @@ from sharpening.degradation import Degradation
 from sharpening.errors import WeightsError
 from sharpening.files import write_atomically
 
-FORMAT = "sharpening-weights/1"
+FORMAT: Literal["sharpening-weights/1"] = "sharpening-weights/1"
 DIGEST_CHARACTERS = 12
 
 Tensors = Mapping[str, npt.NDArray[Any]]

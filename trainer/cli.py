@@ -8,9 +8,15 @@ from pathlib import Path
 
 import torch
 
-from sharpening.errors import SharpeningError
+from sharpening.engine import Engine
+from sharpening.errors import SharpeningError, TrainingError
+from sharpening.files import write_atomically
+from sharpening.runtimes import choose_runtime
+from sharpening.weights import load_weights
 from trainer.config import Config, Schedule, Stage, list_presets, load_config
+from trainer.export import export_run
 from trainer.loop import Stopped
+from trainer.report import REPORT, find_sets, format_table, judge
 from trainer.stages import Place, distil_student, train_teacher
 
 Command = Callable[[argparse.Namespace], None]
@@ -39,6 +45,9 @@ def _build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     _add_train_teacher(verbs)
     _add_distil(verbs)
+    _add_evaluate(verbs)
+    _add_export(verbs)
+    _add_all(verbs)
     return parser
 
 
@@ -59,16 +68,54 @@ def _add_distil(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     verb.set_defaults(command=_distil)
 
 
-def _add_training_options(verb: argparse.ArgumentParser) -> None:
+def _add_evaluate(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = verbs.add_parser("evaluate", help="blur sharp pictures and judge what models restore")
+    verb.add_argument("weights", type=Path, nargs="+", metavar="FILE", help="weights files")
+    verb.add_argument("--data", type=Path, required=True, help="sharp pictures, or sets of them")
+    verb.add_argument("--json", type=Path, metavar="FILE", help="write every figure there as well")
+    _add_machine_options(verb)
+    verb.set_defaults(command=_evaluate)
+
+
+def _add_export(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = verbs.add_parser("export", help="put a finished run's weights where the service looks")
+    verb.add_argument("run", type=Path, metavar="RUN", help="the run folder")
+    _add_export_options(verb)
+    _add_machine_options(verb)
+    verb.set_defaults(command=_export)
+
+
+def _add_all(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = verbs.add_parser("all", help="train, distil and export in one go")
+    _add_recipe_options(verb)
+    _add_export_options(verb)
+    _add_machine_options(verb)
+    verb.set_defaults(command=_all)
+
+
+def _add_export_options(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--output", type=Path, required=True, help="the folder of weights files")
+    verb.add_argument("--judge", type=Path, help="sharp pictures to measure the weights on")
+
+
+def _add_machine_options(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--device", default="auto", help="auto, cpu or cuda[:N] (default: auto)")
+    verb.add_argument("--threads", type=int, help="CPU threads (default: all)")
+
+
+def _add_recipe_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--preset", required=True, help=f"{', '.join(list_presets())}, or a TOML file"
     )
     verb.add_argument("--data", type=Path, required=True, help="a folder of photographs")
     verb.add_argument("--run", type=Path, required=True, help="the run folder; go on if it is one")
     verb.add_argument("--store", type=Path, help="decoded photographs (default: RUN/store)")
+
+
+def _add_training_options(verb: argparse.ArgumentParser) -> None:
+    _add_recipe_options(verb)
+    _add_machine_options(verb)
     verb.add_argument("--start-from", type=Path, metavar="FILE", help="weights to begin with")
-    verb.add_argument("--device", default="auto", help="auto, cpu or cuda[:N] (default: auto)")
-    verb.add_argument("--threads", type=int, help="CPU threads (default: all)")
     budget = verb.add_mutually_exclusive_group()
     budget.add_argument("--steps", type=int, help="train for this many steps instead")
     budget.add_argument("--minutes", type=float, help="train for this long instead")
@@ -86,6 +133,42 @@ def _distil(options: argparse.Namespace) -> None:
             config, _place(options), teacher=options.teacher, start_from=options.start_from
         )
     )
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    models = [load_weights(path) for path in options.weights]
+    degradations = {weights.card.degradation for weights in models}
+    if len(degradations) > 1:
+        raise TrainingError("these weights undo different degradations: evaluate them apart")
+    sharpeners = {
+        weights.name: Engine(choose_runtime(weights, device=options.device)) for weights in models
+    }
+    report = judge(find_sets(options.data), degradations.pop(), sharpeners)
+    if options.json is not None:
+        write_atomically(options.json, REPORT.dump_json(report, indent=2))
+    print(format_table(report))
+
+
+def _export(options: argparse.Namespace) -> None:
+    print(export_run(options.run, options.output, judge_on=options.judge, device=options.device))
+
+
+def _all(options: argparse.Namespace) -> None:
+    config = load_config(options.preset)
+    store = options.store or options.run / "store"
+    places = {
+        role: Place(options.data, options.run / role, store, options.device)
+        for role in ("teacher", "student")
+    }
+    train_teacher(config, places["teacher"])
+    teacher = export_run(
+        places["teacher"].run, options.output, judge_on=options.judge, device=options.device
+    )
+    distil_student(config, places["student"], teacher=teacher)
+    student = export_run(
+        places["student"].run, options.output, judge_on=options.judge, device=options.device
+    )
+    print(teacher, student, sep="\n")
 
 
 def _place(options: argparse.Namespace) -> Place:

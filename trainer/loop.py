@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from sharpening.errors import TrainingError
-from sharpening.networks import Network
+from sharpening.networks import Network, move_network
 from trainer.config import Schedule
 from trainer.patches import Sampler
 from trainer.runs import Journal, RunFolder
@@ -88,8 +88,8 @@ class Job:
 
 def create_learner(network: Network, schedule: Schedule, device: torch.device) -> Learner:
     """Return a learner at step 0, on the device."""
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaging = get_ema_multi_avg_fn(schedule.ema_decay)
+    move_network(network, device)
+    averaging = get_ema_multi_avg_fn(schedule.ema_decay)  # type: ignore[no-untyped-call]
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
     )
@@ -176,7 +176,7 @@ def _listen_for_signals() -> Iterator[list[int]]:
 
     def remember(number: int, _frame: FrameType | None) -> None:
         received.append(number)
-        signal.signal(number, previous[number])
+        signal.signal(number, previous[signal.Signals(number)])
 
     previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in previous:

@@ -31,7 +31,7 @@ class Sampler:
         return {name: np.stack([patch[name] for patch in patches]) for name in patches[0]}
 
     def _draw_one(self, generator: np.random.Generator) -> Picture:
-        picture = self.pictures[generator.integers(len(self.pictures))]
+        picture = self.pictures[int(generator.integers(len(self.pictures)))]
         height, width = picture["sharp"].shape[:2]
         top = GRID_PX * int(generator.integers((height - self.patch_px) // GRID_PX + 1))
         left = GRID_PX * int(generator.integers((width - self.patch_px) // GRID_PX + 1))

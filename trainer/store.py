@@ -11,8 +11,9 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ from sharpening.files import write_atomically
 from trainer.photographs import Photograph
 
 logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
 
 Pixels = npt.NDArray[np.uint8]
 Picture = Mapping[str, Pixels]
@@ -65,16 +68,14 @@ class Store:
         self, pictures: Mapping[str, Picture], teacher: Engine, teacher_sha256: str
     ) -> dict[str, Picture]:
         """Return the pictures with a third plane: what the teacher makes of the blurred one."""
-        return {
-            sha256: {
+        taught: dict[str, Picture] = {}
+        for sha256, picture in _show(pictures.items(), "asking the teacher", len(pictures)):
+            ask = partial(teacher.sharpen, picture["blurred"])
+            taught[sha256] = {
                 **picture,
-                "taught": self._plane(
-                    f"{sha256}.taught-{teacher_sha256}",
-                    lambda blurred=picture["blurred"]: teacher.sharpen(blurred),
-                ),
+                "taught": self._plane(f"{sha256}.taught-{teacher_sha256}", ask),
             }
-            for sha256, picture in _show(pictures.items(), "asking the teacher", len(pictures))
-        }
+        return taught
 
     def _load_one(self, photograph: Photograph, patch_px: int) -> Picture | None:
         try:
@@ -110,5 +111,6 @@ def _decode(path: Path) -> Pixels:
     return np.ascontiguousarray(pixels[:height, :width])
 
 
-def _show(items: Iterable[Any], doing: str, total: int) -> Iterable[Any]:
-    return tqdm(items, desc=doing, total=total, unit="photo", disable=None)
+def _show(items: Iterable[Item], doing: str, total: int) -> Iterable[Item]:
+    shown: Iterable[Item] = tqdm(items, desc=doing, total=total, unit="photo", disable=None)
+    return shown

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sharpening.errors import WeightsError
-from sharpening.networks.base import Network, count_parameters
+from sharpening.networks.base import Network, count_parameters, move_network
 from sharpening.networks.luminous import LuminousStudent, LuminousTeacher
 from sharpening.networks.student import Student
 from sharpening.networks.teacher import Teacher
@@ -19,6 +19,7 @@ __all__ = [
     "Teacher",
     "build_network",
     "count_parameters",
+    "move_network",
 ]
 
 ARCHITECTURES: dict[str, type[Network]] = {

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
@@ -37,6 +38,21 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def forward(self, blurred: Tensor) -> Tensor:
         """Return the sharpened pictures."""
+
+
+def initialise(layer: nn.Conv2d, *, weight_std: float | None = None) -> None:
+    """Draw a convolution's weights for LeakyReLU(0.1), or with a standard deviation; no bias."""
+    if weight_std is None:
+        nn.init.kaiming_normal_(layer.weight, a=0.1)
+    else:
+        nn.init.normal_(layer.weight, std=weight_std)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+def move_network(network: Network, device: torch.device) -> Network:
+    """Put the network on the device, its memory channels-last: about twice as fast on a CPU."""
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from sharpening.networks.base import Network, NetworkConfig
+from sharpening.networks.base import Network, NetworkConfig, initialise
 
 _FOLD = 2
 _FOLDED_CHANNELS = 3 * _FOLD**2
@@ -42,11 +42,11 @@ class Student(Network):
             for _ in range(self.config.body_convolutions)
         )
         self.tail = nn.Conv2d(channels, _FOLDED_CHANNELS, 3, padding=1)
-        for layer in (self.head, *self.body):
-            nn.init.kaiming_normal_(layer.weight, a=0.1)
-            nn.init.zeros_(layer.bias)
-        nn.init.normal_(self.tail.weight, std=1e-2)
-        nn.init.zeros_(self.tail.bias)
+        initialise(self.head)
+        for layer in self.body:
+            assert isinstance(layer, nn.Conv2d)
+            initialise(layer)
+        initialise(self.tail, weight_std=1e-2)
 
     @property
     def receptive_field_px(self) -> int:

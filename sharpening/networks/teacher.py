@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from sharpening.networks.base import Network, NetworkConfig
+from sharpening.networks.base import Network, NetworkConfig, initialise
 
 _FOLD = 2
 _FOLDED_CHANNELS = 3 * _FOLD**2
@@ -32,10 +32,8 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.kaiming_normal_(self.first.weight, a=0.1)
-        nn.init.zeros_(self.first.bias)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
+        initialise(self.first)
+        initialise(self.second, weight_std=0)
 
     def forward(self, features: Tensor) -> Tensor:
         correction: Tensor = self.second(F.leaky_relu(self.first(features), 0.1))
@@ -65,8 +63,7 @@ class Teacher(Network):
         self.from_quarter = nn.Conv2d(quarter, half * 4, 1)
         self.half_up = _stack(half, up[0])
         self.tail = nn.Conv2d(half, _FOLDED_CHANNELS, 3, padding=1)
-        nn.init.normal_(self.tail.weight, std=1e-2)
-        nn.init.zeros_(self.tail.bias)
+        initialise(self.tail, weight_std=1e-2)
 
     @property
     def receptive_field_px(self) -> int:

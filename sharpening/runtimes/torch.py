@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from sharpening.errors import DeviceError, WeightsError
-from sharpening.networks import Network, build_network, count_parameters
+from sharpening.networks import Network, build_network, count_parameters, move_network
 from sharpening.runtimes.base import Batch
 from sharpening.weights import Contract, Tensors, Weights
 
@@ -16,7 +16,7 @@ class TorchRuntime:
 
     def __init__(self, network: Network, device: str = "auto") -> None:
         self._device = choose_device(device)
-        self._network = network.to(self._device, memory_format=torch.channels_last).eval()
+        self._network = move_network(network, self._device).eval()
 
     @property
     def device(self) -> str:

@@ -1,0 +1,79 @@
+"""The table of `weights/README.md`: our models beside what they have to beat.
+
+    python -m benchmarks.quality weights/*.safetensors --data TEST --train PHOTOGRAPHS \\
+        --luminous FILE
+
+Baselines are tuned and fitted on the training photographs, never on the pictures of the table.
+"""
+
+import argparse
+from pathlib import Path
+
+from benchmarks.baselines import UnsharpMask, fit_linear_restorer, tune_unsharp_mask
+from sharpening.degradation import PROFILES, Degradation
+from sharpening.engine import Engine
+from sharpening.evaluation import Sharpener
+from sharpening.files import write_atomically
+from sharpening.networks import LuminousStudent
+from sharpening.runtimes import choose_runtime
+from sharpening.runtimes.torch import TorchRuntime, restore_tensors
+from sharpening.weights import load_tensors, load_weights
+from trainer.config import DataConfig
+from trainer.patches import crop_centre
+from trainer.photographs import find_photographs, split_photographs
+from trainer.report import REPORT, find_sets, format_table, judge
+from trainer.store import Store
+
+_SMALLEST_PICTURE_PX = 64
+_TUNING_CROP_PX = 512
+
+
+def main() -> None:
+    """Print the table."""
+    options = _parse()
+    degradation = PROFILES[options.profile]
+    sharpeners = _baselines(options.train, options.store, degradation)
+    if options.luminous is not None:
+        network = restore_tensors(LuminousStudent(), load_tensors(options.luminous))
+        sharpeners["`luminous-student`, published weights"] = Engine(TorchRuntime(network))
+    for path in sorted(options.weights, key=lambda path: "teacher" in path.name):
+        weights = load_weights(path)
+        label = f"our {weights.card.role}, {weights.card.contract.parameters:,} parameters"
+        sharpeners[f"{label} (`{weights.name}`)"] = Engine(choose_runtime(weights))
+    report = judge(find_sets(options.data), degradation, sharpeners)
+    if options.json is not None:
+        write_atomically(options.json, REPORT.dump_json(report, indent=2))
+    print(format_table(report))
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
+    parser.add_argument("weights", type=Path, nargs="*", help="our weights files")
+    parser.add_argument("--data", type=Path, required=True, help="sharp test pictures, in sets")
+    parser.add_argument("--train", type=Path, required=True, help="photographs for the baselines")
+    parser.add_argument("--store", type=Path, default=Path("runs/store"))
+    parser.add_argument("--luminous", type=Path, help="published weights of luminous-student")
+    parser.add_argument("--profile", default="paper", choices=sorted(PROFILES))
+    parser.add_argument("--json", type=Path, help="write every figure there as well")
+    return parser.parse_args()
+
+
+def _baselines(train: Path, store: Path, degradation: Degradation) -> dict[str, Sharpener]:
+    fraction = DataConfig().validation_fraction
+    training, validation = split_photographs(find_photographs(train), fraction)
+    planes = Store(store, degradation)
+    fitted_on = list(planes.load(training, patch_px=_SMALLEST_PICTURE_PX).values())
+    tuned_on = [
+        crop_centre(picture, _TUNING_CROP_PX)
+        for picture in planes.load(validation, patch_px=_SMALLEST_PICTURE_PX).values()
+    ]
+    tuned = tune_unsharp_mask(tuned_on)
+    return {
+        "Pillow UnsharpMask(3, 150, 0)": UnsharpMask(3, 150),
+        f"Pillow UnsharpMask({tuned.radius_px:g}, {tuned.percent}, 0), tuned": tuned,
+        "least-squares linear restorer, 4 filters of 21x21": fit_linear_restorer(fitted_on),
+    }
+
+
+if __name__ == "__main__":
+    main()

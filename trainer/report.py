@@ -1,0 +1,99 @@
+"""Judging models on folders of sharp pictures, and the tables that come of it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from tqdm.auto import tqdm
+
+from sharpening.codec import decode
+from sharpening.degradation import Degradation
+from sharpening.errors import TrainingError
+from sharpening.evaluation import Sharpener, Summary, evaluate, summarise
+from sharpening.metrics import Score
+from trainer.photographs import list_pictures
+
+INPUT = "blurred input"
+
+
+class Row(BaseModel):
+    """What one model comes to on one set of pictures."""
+
+    model_config = ConfigDict(frozen=True)
+
+    psnr: Summary
+    ssim: Summary
+    ssim_gaussian: Summary
+    psnr_y: Summary
+
+
+Report = dict[str, dict[str, Row]]
+"""Rows by set, then by model; the input counts as a model."""
+
+REPORT = TypeAdapter(Report)
+
+
+def find_sets(folder: Path) -> dict[str, list[Path]]:
+    """Return the sets of pictures: each subfolder that holds some, else the folder itself.
+
+    Raises `TrainingError` if there are none.
+    """
+    subfolders = sorted(path for path in folder.glob("*") if path.is_dir())
+    sets = {path.name: list_pictures(path) for path in subfolders}
+    found = {name: paths for name, paths in sets.items() if paths} or {
+        folder.name: list_pictures(folder)
+    }
+    if not any(found.values()):
+        raise TrainingError(f"no pictures in {folder}: give a folder of sharp photographs")
+    return found
+
+
+def judge(
+    sets: Mapping[str, Sequence[Path]],
+    degradation: Degradation,
+    sharpeners: Mapping[str, Sharpener],
+) -> Report:
+    """Blur every picture, let every model sharpen it and score what comes out."""
+    report: Report = {}
+    for name, paths in sets.items():
+        scores: dict[str, list[Score]] = {}
+        for path in tqdm(paths, desc=name, unit="picture", disable=None):
+            for model, score in _judge_one(path, degradation, sharpeners).items():
+                scores.setdefault(model, []).append(score)
+        report[name] = {model: _summarise(each) for model, each in scores.items()}
+    return report
+
+
+def format_table(report: Report) -> str:
+    """Return a Markdown table: a row a model, a column a set, mean PSNR in dB / mean SSIM."""
+    models = list(next(iter(report.values())))
+    lines = [
+        "| | " + " | ".join(report) + " |",
+        "|---" * (len(report) + 1) + "|",
+    ]
+    lines += [
+        f"| {model} | " + " | ".join(_cell(rows[model]) for rows in report.values()) + " |"
+        for model in models
+    ]
+    return "\n".join(lines)
+
+
+def _judge_one(
+    path: Path, degradation: Degradation, sharpeners: Mapping[str, Sharpener]
+) -> dict[str, Score]:
+    sharp: npt.NDArray[np.uint8] = decode(path.read_bytes()).pixels
+    evaluation, _ = evaluate(sharp, degradation.apply(sharp), sharpeners)
+    return {INPUT: evaluation.input, **evaluation.models}
+
+
+def _summarise(scores: Sequence[Score]) -> Row:
+    return Row(
+        **{name: summarise([getattr(each, name) for each in scores]) for name in Row.model_fields}
+    )
+
+
+def _cell(row: Row) -> str:
+    psnr = "-" if row.psnr.mean is None else f"{row.psnr.mean:.2f}"
+    return f"{psnr} / {row.ssim.mean:.4f}"
