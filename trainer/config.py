@@ -44,7 +44,8 @@ class Schedule(_Model):
     final_learning_rate: float = Field(default=1e-6, ge=0)
     warmup_steps: int = Field(default=300, ge=0)
     weight_decay: float = Field(default=0.0, ge=0)
-    gradient_norm_limit: float = Field(default=1.0, gt=0)
+    second_moment_decay: float = Field(default=0.99, gt=0, lt=1)
+    gradient_norm_limit: float = Field(default=0.5, gt=0)
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
     precision: Literal["float32", "bfloat16"] = "float32"
     validate_every_steps: int = Field(default=1000, ge=1)

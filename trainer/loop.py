@@ -91,7 +91,10 @@ def create_learner(network: Network, schedule: Schedule, device: torch.device) -
     move_network(network, device)
     averaging = get_ema_multi_avg_fn(schedule.ema_decay)  # type: ignore[no-untyped-call]
     optimiser = torch.optim.AdamW(
-        network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
+        network.parameters(),
+        lr=schedule.learning_rate,
+        betas=(0.9, schedule.second_moment_decay),
+        weight_decay=schedule.weight_decay,
     )
     return Learner(network, AveragedModel(network, multi_avg_fn=averaging), optimiser)
 

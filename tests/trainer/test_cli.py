@@ -1,0 +1,110 @@
+"""The whole chain through the command line, as a user runs it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+
+from sharpening.degradation import PaperDegradation
+from sharpening.engine import Engine
+from sharpening.metrics import psnr
+from sharpening.runtimes import choose_runtime
+from sharpening.weights import Weights, load_weights
+from trainer.cli import main
+
+
+@pytest.fixture(scope="module")
+def exported(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of weights that `all --preset smoke` leaves."""
+    folder = tmp_path_factory.mktemp("all")
+    status = main(
+        ["all", "--preset", "smoke", "--data", str(photographs), "--run", str(folder / "run"),
+         "--output", str(folder / "weights"), "--judge", str(photographs / "more"),
+         "--device", "cpu"]
+    )  # fmt: skip
+    assert status == 0
+    return folder / "weights"
+
+
+@pytest.fixture(scope="module")
+def student(exported: Path) -> Weights:
+    return load_weights(exported / "paper-student.safetensors")
+
+
+def test_the_chain_exports_a_teacher_and_the_student_it_taught(
+    exported: Path, student: Weights
+) -> None:
+    teacher = load_weights(exported / "paper-teacher.safetensors")
+    assert student.card.teacher == teacher.sha256
+    assert teacher.card.teacher is None
+
+
+def test_the_card_says_how_the_weights_came_to_be(student: Weights) -> None:
+    training = student.card.training
+    assert training.steps == 200
+    assert training.images_seen == 800
+    assert training.photographs == 15
+    assert training.recipe["data_hash"] == training.data_hash
+    assert training.versions["pillow"]
+    assert student.card.degradation == PaperDegradation()
+
+
+def test_the_card_holds_figures_with_their_definitions(student: Weights) -> None:
+    metrics = student.card.metrics
+    assert "scikit-image" in metrics["definitions"]["ssim"]
+    assert metrics["sets"]["more"]["pictures"] == 7
+    assert metrics["validation"]["psnr"] > 20
+
+
+def test_the_smoke_student_already_improves_a_photograph_it_never_saw(student: Weights) -> None:
+    sharp = skimage.data.coffee()[:256, :256]
+    blurred = PaperDegradation().apply(sharp)
+    sharpened = Engine(choose_runtime(student, device="cpu")).sharpen(blurred)
+    assert psnr(sharp, sharpened) > psnr(sharp, blurred) + 0.3
+
+
+def test_evaluate_prints_the_models_beside_the_input(
+    exported: Path, photographs: Path, capsys: pytest.CaptureFixture[str], student: Weights
+) -> None:
+    weights = [str(path) for path in sorted(exported.iterdir())]
+    assert main(["evaluate", *weights, "--data", str(photographs / "more")]) == 0
+    printed = capsys.readouterr().out
+    assert student.name in printed
+    assert "blurred input" in printed
+
+
+def test_a_finished_run_is_exported_again_without_training(
+    exported: Path, tmp_path: Path, student: Weights
+) -> None:
+    run = exported.parent / "run" / "student"
+    assert main(["export", str(run), "--output", str(tmp_path)]) == 0
+    again = load_weights(tmp_path / "paper-student.safetensors")
+    for name, tensor in student.tensors.items():
+        assert np.array_equal(tensor, again.tensors[name])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["export", "RUN", "--output", "OUT"], "cannot read the weights file"),
+        (
+            ["train-teacher", "--preset", "smoke", "--data", "NONE", "--run", "RUN"],
+            "is not a folder",
+        ),
+        (["evaluate", "NONE", "--data", "NONE"], "cannot read the weights file"),
+    ],
+)
+def test_an_error_is_told_in_a_line_and_ends_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    assert main([str(tmp_path / each) if each.isupper() else each for each in arguments]) == 1
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["train-teacher", "distill", "evaluate", "export", "all"])
+def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as finished:
+        main([verb, "--help"])
+    assert finished.value.code == 0
+    assert "usage" in capsys.readouterr().out

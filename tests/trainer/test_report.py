@@ -1,0 +1,53 @@
+"""Judging folders: the same figures as the shared evaluation gives picture by picture."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sharpening.codec import decode
+from sharpening.degradation import PaperDegradation
+from sharpening.errors import TrainingError
+from sharpening.metrics import score
+from trainer.report import INPUT, find_sets, format_table, judge
+
+
+class Untouched:
+    """Sharpens nothing."""
+
+    def sharpen(self, blurred: np.ndarray) -> np.ndarray:
+        return blurred
+
+
+def test_a_folder_of_pictures_is_one_set(photographs: Path) -> None:
+    assert list(find_sets(photographs / "more")) == ["more"]
+
+
+def test_subfolders_with_pictures_are_sets(photographs: Path) -> None:
+    assert list(find_sets(photographs)) == ["more"]
+
+
+def test_no_pictures_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no pictures"):
+        find_sets(tmp_path)
+
+
+def test_figures_are_means_of_the_shared_evaluation(photographs: Path) -> None:
+    sets = find_sets(photographs / "more")
+    report = judge(sets, PaperDegradation(), {"untouched": Untouched()})
+    expected = []
+    for path in sets["more"]:
+        sharp = decode(path.read_bytes()).pixels
+        expected.append(score(sharp, PaperDegradation().apply(sharp)))
+    row = report["more"]["untouched"]
+    assert row.psnr.mean == pytest.approx(np.mean([each.psnr for each in expected]))
+    assert row.ssim.min == min(each.ssim for each in expected)
+    assert row == report["more"][INPUT]
+
+
+def test_the_table_has_a_row_a_model_and_a_column_a_set(photographs: Path) -> None:
+    report = judge(find_sets(photographs / "more"), PaperDegradation(), {"mine": Untouched()})
+    header, _, first, second = format_table(report).splitlines()
+    assert header == "| | more |"
+    assert first.startswith(f"| {INPUT} | ")
+    assert second.startswith("| mine | ")
