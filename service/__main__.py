@@ -1,0 +1,8 @@
+"""`python -m service` is `sharpen serve`."""
+
+import sys
+
+from service.cli import main
+
+if __name__ == "__main__":
+    main(["serve", *sys.argv[1:]])

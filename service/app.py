@@ -1,0 +1,71 @@
+"""The application: its middleware, its routes, and what lives as long as it does."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
+
+from service.access import AccessLog
+from service.bodies import BodyLimit
+from service.inference import Inference
+from service.models import ModelStore, load_models, warm_up
+from service.problems import UnexpectedErrors, install_problems
+from service.resources import Resources, set_resources
+from service.routes import evaluate, health, models, sharpen
+from service.settings import Settings
+
+_API_VERSION = "1"
+"""Of the HTTP contract, not of the package."""
+
+Loader = Callable[[Settings], ModelStore]
+
+
+def create_app(settings: Settings | None = None, *, load: Loader = load_models) -> FastAPI:
+    """Return the application; `settings` come from the environment by default.
+
+    `load` is called once, at start; what it raises keeps the application from starting.
+    """
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        inference = Inference(
+            workers=settings.inference_workers,
+            threads=settings.inference_threads,
+            codec_workers=settings.codec_workers,
+        )
+        try:
+            loaded = await inference.run_model(partial(load, settings))
+            await inference.run_model(partial(warm_up, loaded.value))
+            set_resources(app, Resources(settings, loaded.value, inference))
+            yield
+        finally:
+            set_resources(app, None)
+            inference.close()
+
+    app = FastAPI(
+        title="Sharpening service",
+        description="Blurred photographs in, sharp ones out.",
+        version=_API_VERSION,
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    _add_middleware(app, settings)
+    install_problems(app)
+    for module in (sharpen, evaluate, models, health):
+        app.include_router(module.router)
+    app.add_api_route("/", _show_documentation, include_in_schema=False)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """Add from the inside out: the last one added sees a request first."""
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(UnexpectedErrors)
+    app.add_middleware(AccessLog)
+
+
+async def _show_documentation() -> RedirectResponse:
+    return RedirectResponse("/docs")

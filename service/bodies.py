@@ -1,0 +1,130 @@
+"""Request bodies: bytes counted before anything parses them, then the pictures in them.
+
+Never decodes a picture. Starlette's own limit on parts does not bound files, hence the counting.
+"""
+
+from typing import Any
+
+from fastapi import Request
+from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.errors import BodyTooLargeError
+from sharpening.codec import MEDIA_TYPES
+from sharpening.errors import BrokenImageError, ParameterError, UnsupportedImageError
+
+_MULTIPART = "multipart/form-data"
+_UNTYPED = ("", "application/octet-stream")
+_MAX_TEXT_FIELDS = 8
+
+_BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
+
+
+def _describe_form(required: list[str], *optional: str) -> dict[str, Any]:
+    properties = dict.fromkeys((*required, *optional), _BINARY)
+    return {"schema": {"type": "object", "required": required, "properties": properties}}
+
+
+IMAGE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            **{media_type: {"schema": _BINARY} for media_type in MEDIA_TYPES.values()},
+            _MULTIPART: _describe_form(["image"]),
+        },
+    }
+}
+"""The OpenAPI description of what `read_image` reads."""
+
+PAIR_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {_MULTIPART: _describe_form(["reference"], "image")},
+    }
+}
+"""The OpenAPI description of what `read_pair` reads."""
+
+
+class BodyLimit:
+    """ASGI middleware: reading more than `max_bytes` of a body raises `BodyTooLargeError`.
+
+    A body that declares its length is refused before its first byte is read.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "")
+        too_large = declared.isdecimal() and int(declared) > self.max_bytes
+        received = 0
+
+        async def receive_and_count() -> Message:
+            nonlocal received
+            if too_large:
+                raise BodyTooLargeError(self.max_bytes)
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self.max_bytes:
+                raise BodyTooLargeError(self.max_bytes)
+            return message
+
+        await self.app(scope, receive_and_count, send)
+
+
+async def read_image(request: Request) -> bytes:
+    """Return the picture of the request: the body itself, or the multipart file `image`.
+
+    What the picture is, its own bytes say; the `Content-Type` only says where it is. Raises
+    `UnsupportedImageError` for other content types, `BrokenImageError` for an empty picture and
+    `ParameterError` for a form without it.
+    """
+    content_type = _content_type(request)
+    if content_type == _MULTIPART:
+        async with request.form(max_files=1, max_fields=_MAX_TEXT_FIELDS) as form:
+            return await _read_file(form, "image")
+    if content_type.startswith("image/") or content_type in _UNTYPED:
+        return _check_filled(await request.body(), "the request body")
+    raise UnsupportedImageError(
+        f"the Content-Type is {content_type!r}: send the picture as the body with its own type, "
+        f"one of {', '.join(MEDIA_TYPES.values())}, or as the field 'image' of a {_MULTIPART}"
+    )
+
+
+async def read_pair(request: Request) -> tuple[bytes, bytes | None]:
+    """Return the multipart files `reference` and `image`, the second None where there is none.
+
+    Raises as `read_image` does.
+    """
+    content_type = _content_type(request)
+    if content_type != _MULTIPART:
+        raise UnsupportedImageError(
+            f"the Content-Type is {content_type!r}: send a {_MULTIPART} with the file 'reference' "
+            "and, unless it is to be blurred here, the file 'image'"
+        )
+    async with request.form(max_files=2, max_fields=_MAX_TEXT_FIELDS) as form:
+        reference = await _read_file(form, "reference")
+        image = await _read_file(form, "image") if "image" in form else None
+        return reference, image
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _read_file(form: FormData, name: str) -> bytes:
+    entry = form.get(name)
+    if not isinstance(entry, UploadFile):
+        found = "is text" if entry is not None else "is missing"
+        raise ParameterError(f"the form's field {name!r} {found}: send it as a file")
+    return _check_filled(await entry.read(), f"the form's file {name!r}")
+
+
+def _check_filled(data: bytes, what: str) -> bytes:
+    if not data:
+        raise BrokenImageError(f"{what} is empty: send a picture")
+    return data

@@ -1,0 +1,182 @@
+"""The one table from errors to HTTP, as `application/problem+json` (RFC 9457).
+
+Never lets the text of an unexpected error out: it goes to the log, under the request's id.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.errors import (
+    BodyTooLargeError,
+    NotAcceptableError,
+    NotReadyError,
+    UnknownModelError,
+)
+from sharpening.errors import (
+    BrokenImageError,
+    CannotEncodeError,
+    ImageError,
+    ImageTooLargeError,
+    ParameterError,
+    SharpeningError,
+    SizeMismatchError,
+    UnsupportedImageError,
+)
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_TYPE_PREFIX = "urn:sharpening:problem:"
+
+Extensions = Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One sort of problem: its status, the stable end of its type URI, and its title."""
+
+    status: int
+    slug: str
+    title: str
+
+
+KINDS: dict[type[SharpeningError], Kind] = {
+    BrokenImageError: Kind(400, "broken-image", "The picture is damaged"),
+    UnknownModelError: Kind(404, "unknown-model", "No such model"),
+    NotAcceptableError: Kind(406, "not-acceptable", "No accepted format can hold the answer"),
+    BodyTooLargeError: Kind(413, "body-too-large", "The request has too many bytes"),
+    ImageTooLargeError: Kind(413, "image-too-large", "The picture has too many pixels"),
+    UnsupportedImageError: Kind(415, "unsupported-image", "Pictures of this kind are not handled"),
+    CannotEncodeError: Kind(422, "cannot-encode", "The format cannot hold the picture"),
+    SizeMismatchError: Kind(422, "size-mismatch", "The pictures differ in size"),
+    ImageError: Kind(422, "unusable-image", "The picture cannot be used for this"),
+    ParameterError: Kind(422, "bad-parameter", "A parameter is missing or out of range"),
+    NotReadyError: Kind(503, "not-ready", "The service is not ready"),
+}
+"""Errors that are not here, nor below one that is, are unexpected: 500."""
+
+_UNEXPECTED = Kind(500, "unexpected", "The service failed")
+
+
+class Problem(BaseModel):
+    """The body of every answer that is not a success; more members may stand beside these."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="Stable; `urn:sharpening:problem:` and a short name.")
+    title: str
+    status: int
+    detail: str = Field(description="What was wrong, what was expected and what to do.")
+    request_id: str = Field(description="The same as the header `X-Request-ID`.")
+
+
+def describe_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of an OpenAPI operation that can fail in these ways."""
+    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": content}
+        for status in statuses
+    }
+
+
+def install_problems(app: FastAPI) -> None:
+    """Answer every error of the table, and FastAPI's own, as a problem."""
+    for error_type in KINDS:
+        app.add_exception_handler(error_type, _answer_domain_error)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_request)
+    app.add_exception_handler(HTTPException, _answer_http_exception)
+
+
+class UnexpectedErrors:
+    """ASGI middleware: an error that nothing else answered becomes a 500 and a log entry."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_note)
+        except ClientDisconnect:
+            return
+        except Exception:
+            request = Request(scope)
+            logger.exception("unexpected error, id=%s", request.state.request_id)
+            if not started:
+                detail = "an unexpected error; quote the request_id to the operator"
+                await _respond(request, _UNEXPECTED, detail)(scope, receive, send)
+
+
+def _respond(
+    request: Request,
+    kind: Kind,
+    detail: str,
+    *,
+    extensions: Extensions | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    problem = Problem(
+        type=_TYPE_PREFIX + kind.slug,
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        request_id=request.state.request_id,
+        **(extensions or {}),
+    )
+    return Response(problem.model_dump_json(), kind.status, headers, MEDIA_TYPE)
+
+
+async def _answer_domain_error(request: Request, error: Exception) -> Response:
+    kind = next(KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in KINDS)
+    return _respond(request, kind, str(error), extensions=_extend(error))
+
+
+async def _answer_invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    invalid: list[JsonValue] = [
+        {"parameter": str(entry["loc"][-1]), "message": entry["msg"]} for entry in error.errors()
+    ]
+    detail = "; ".join(f"{entry['loc'][-1]}: {entry['msg']}" for entry in error.errors())
+    return _respond(request, KINDS[ParameterError], detail, extensions={"invalid": invalid})
+
+
+async def _answer_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    kind = Kind(error.status_code, phrase.lower().replace(" ", "-"), phrase)
+    return _respond(request, kind, str(error.detail), headers=error.headers)
+
+
+def _extend(error: Exception) -> Extensions:
+    match error:
+        case ImageTooLargeError():
+            return {
+                "limit_megapixels": error.limit_megapixels,
+                "got_megapixels": error.got_megapixels,
+            }
+        case BodyTooLargeError():
+            return {"limit_bytes": error.limit_bytes}
+        case UnknownModelError():
+            return {"known_models": list(error.known_models)}
+        case _:
+            return {}

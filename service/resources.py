@@ -1,0 +1,36 @@
+"""What the lifespan makes and every route needs; absent until it is ready."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request
+
+from service.errors import NotReadyError
+from service.inference import Inference
+from service.models import ModelStore
+from service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Resources:
+    """The settings, the loaded models and the threads that run them."""
+
+    settings: Settings
+    models: ModelStore
+    inference: Inference
+
+
+def set_resources(app: FastAPI, resources: Resources | None) -> None:
+    """Make the service ready, or with None not ready."""
+    app.state.resources = resources
+
+
+def get_resources(request: Request) -> Resources:
+    """Return the resources; raises `NotReadyError` while there are none."""
+    resources: Resources | None = getattr(request.app.state, "resources", None)
+    if resources is None:
+        raise NotReadyError("the models are not loaded: try again in a few seconds")
+    return resources
+
+
+ReadyResources = Annotated[Resources, Depends(get_resources)]

@@ -1,0 +1,158 @@
+"""`POST /evaluate`: how near to a sharp reference each model brings a blurred picture."""
+
+import json
+from dataclasses import dataclass
+from functools import partial
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from service.access import Work, note_work
+from service.bodies import PAIR_BODY, read_pair
+from service.models import Model
+from service.negotiation import choose_format, offer_formats, rank_offers
+from service.problems import describe_problems
+from service.resources import ReadyResources
+from service.spans import Spans
+from sharpening.codec import MEDIA_TYPES, Format, Image, decode, encode
+from sharpening.degradation import Degradation
+from sharpening.evaluation import Evaluation, evaluate
+from sharpening.metrics import Score, check_pair
+
+router = APIRouter(tags=["evaluate"])
+
+_JSON = "application/json"
+
+
+class Judgement(BaseModel):
+    """The scores of one pair; all but the last are against the reference."""
+
+    definition: dict[str, str] = Field(description="What each figure is.")
+    models: dict[str, str] = Field(description="Which model had each role, by its short name.")
+    degradation: Degradation | None = Field(
+        description="How the reference was blurred here; null if a blurred picture was sent."
+    )
+    input: Score
+    student: Score
+    teacher: Score | None = Field(description="Null if no teacher is loaded.")
+    student_vs_teacher: Score | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two decoded pictures of one size; `format` is None for an answer in JSON."""
+
+    reference: Image
+    blurred: Image
+    degradation: Degradation | None
+    format: Format | None
+
+
+@router.post(
+    "/evaluate",
+    summary="Score the models on a picture whose sharp original is known",
+    response_model=Judgement,
+    openapi_extra=PAIR_BODY,
+    responses={
+        200: {
+            "description": "The scores; or, where `Accept` prefers a picture, what the student "
+            "made of the blurred one, with the scores in headers such as `X-Student-PSNR`.",
+            "content": {
+                media_type: {"schema": {"type": "string", "format": "binary"}}
+                for media_type in MEDIA_TYPES.values()
+            },
+        },
+        **describe_problems(400, 406, 413, 415, 422, 500, 503),
+    },
+)
+async def evaluate_pair(request: Request, resources: ReadyResources) -> Response:
+    files = await read_pair(request)
+    inference, models = resources.inference, resources.models.judged
+    opened = await inference.run_codec(
+        partial(
+            _open,
+            *files,
+            degradation=models["student"].card.degradation,
+            accept=request.headers.get("accept"),
+            max_pixels=resources.settings.max_evaluate_pixels,
+        )
+    )
+    pair = opened.value
+    engines = {role: model.engine for role, model in models.items()}
+    judged = await inference.run_model(
+        partial(evaluate, pair.reference.pixels, pair.blurred.pixels, engines)
+    )
+    evaluation, sharpened = judged.value
+    judgement = _judge(evaluation, models, pair.degradation)
+    result = pair.blurred.with_pixels(sharpened["student"])
+    answered = await inference.run_codec(partial(_answer, judgement, result, pair.format))
+    spans = Spans.of(opened, judged, answered)
+    note_work(request, Work(result.pixels.size // 3, spans))
+    response = answered.value
+    response.headers["Server-Timing"] = spans.server_timing
+    return response
+
+
+def _open(
+    reference_data: bytes,
+    blurred_data: bytes | None,
+    *,
+    degradation: Degradation,
+    accept: str | None,
+    max_pixels: int,
+) -> Pair:
+    reference = decode(reference_data, max_pixels=max_pixels)
+    if blurred_data is None:
+        blurred = reference.with_pixels(degradation.apply(reference.pixels))
+    else:
+        blurred = decode(blurred_data, max_pixels=max_pixels)
+    check_pair(reference.pixels, blurred.pixels)
+    applied = degradation if blurred_data is None else None
+    return Pair(reference, blurred, applied, _choose_answer(blurred, accept))
+
+
+def _choose_answer(blurred: Image, accept: str | None) -> Format | None:
+    """Return None for JSON, which is also what equal wishes mean, else the picture's format."""
+    ranked = rank_offers(accept, [_JSON, *offer_formats(blurred)])
+    if ranked[0] == _JSON:
+        return None
+    return choose_format(blurred, requested=None, accept=accept)
+
+
+def _judge(
+    evaluation: Evaluation, models: dict[str, Model], degradation: Degradation | None
+) -> Judgement:
+    return Judgement(
+        definition=evaluation.definition,
+        models={role: model.name for role, model in models.items()},
+        degradation=degradation,
+        input=evaluation.input,
+        student=evaluation.models["student"],
+        teacher=evaluation.models.get("teacher"),
+        student_vs_teacher=evaluation.student_vs_teacher,
+    )
+
+
+def _answer(judgement: Judgement, result: Image, format_: Format | None) -> Response:
+    headers = {"Vary": "Accept"}
+    if format_ is None:
+        return Response(judgement.model_dump_json(), headers=headers, media_type=_JSON)
+    headers |= {"X-Model": judgement.models["student"], **_list_scores(judgement)}
+    return Response(encode(result, format_), headers=headers, media_type=MEDIA_TYPES[format_])
+
+
+def _list_scores(judgement: Judgement) -> dict[str, str]:
+    """Return the scores as headers, `X-Student-PSNR` and so on; the values are JSON's."""
+    scores = {
+        "Input": judgement.input,
+        "Student": judgement.student,
+        "Teacher": judgement.teacher,
+        "Student-Vs-Teacher": judgement.student_vs_teacher,
+    }
+    return {
+        f"X-{row}-{metric.upper().replace('_', '-')}": json.dumps(value)
+        for row, score in scores.items()
+        if score is not None
+        for metric, value in score.model_dump().items()
+    }

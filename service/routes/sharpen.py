@@ -1,0 +1,127 @@
+"""`POST /sharpen`: a picture in, a sharper one out."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.access import Work, note_work
+from service.bodies import IMAGE_BODY, read_image
+from service.models import Model
+from service.negotiation import choose_format
+from service.problems import describe_problems
+from service.resources import ReadyResources
+from service.spans import Spans
+from sharpening.codec import DEFAULT_QUALITY, MEDIA_TYPES, Format, Image, decode, encode
+from sharpening.engine import MAX_STRENGTH
+
+router = APIRouter(tags=["sharpen"])
+
+_HEADERS = {
+    "X-Model": "Role and start of the digest of the model that ran.",
+    "Server-Timing": "Milliseconds of decode, queue, model and encode.",
+    "ETag": "Of the picture sent, the model and the parameters.",
+}
+
+
+class SharpenQuery(BaseModel):
+    """The parameters of a request; one that is not among them is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(
+        default="student",
+        max_length=100,
+        description="student, teacher, profile/role, or role@digest: see /models.",
+    )
+    strength: float = Field(
+        default=1.0,
+        ge=0,
+        le=MAX_STRENGTH,
+        allow_inf_nan=False,
+        description="0 returns the picture's own pixels, 1 the network's; linear in between.",
+    )
+    format: Format | None = Field(
+        default=None, description="Default: the best that Accept allows, first the one sent."
+    )
+    quality: int | None = Field(
+        default=None,
+        ge=1,
+        le=100,
+        description=f"Of JPEG and WebP, default {DEFAULT_QUALITY}; WebP at 100 is lossless.",
+    )
+
+
+@dataclass(frozen=True)
+class Job:
+    """A decoded picture, the format to answer in, and the answer's ETag."""
+
+    image: Image
+    format: Format
+    etag: str
+
+
+@router.post(
+    "/sharpen",
+    summary="Sharpen a picture",
+    response_class=Response,
+    openapi_extra=IMAGE_BODY,
+    responses={
+        200: {
+            "description": "The sharpened picture: same size, alpha, ICC profile and EXIF kept.",
+            "headers": {
+                name: {"description": text, "schema": {"type": "string"}}
+                for name, text in _HEADERS.items()
+            },
+            "content": {
+                media_type: {"schema": {"type": "string", "format": "binary"}}
+                for media_type in MEDIA_TYPES.values()
+            },
+        },
+        **describe_problems(400, 404, 406, 413, 415, 422, 500, 503),
+    },
+)
+async def sharpen(
+    request: Request, query: Annotated[SharpenQuery, Query()], resources: ReadyResources
+) -> Response:
+    model = resources.models.get(query.model)
+    data = await read_image(request)
+    accept, max_pixels = request.headers.get("accept"), resources.settings.max_pixels
+    inference = resources.inference
+    opened = await inference.run_codec(
+        partial(_open, data, query, model, accept=accept, max_pixels=max_pixels)
+    )
+    job = opened.value
+    sharpened = await inference.run_model(
+        partial(model.engine.sharpen, job.image.pixels, strength=query.strength)
+    )
+    result = job.image.with_pixels(sharpened.value)
+    encoded = await inference.run_codec(partial(encode, result, job.format, quality=query.quality))
+    spans = Spans.of(opened, sharpened, encoded)
+    note_work(request, Work(sharpened.value.size // 3, spans))
+    headers = {
+        "X-Model": model.name,
+        "Server-Timing": spans.server_timing,
+        "ETag": job.etag,
+        "Vary": "Accept",
+    }
+    return Response(encoded.value, headers=headers, media_type=MEDIA_TYPES[job.format])
+
+
+def _open(
+    data: bytes, query: SharpenQuery, model: Model, *, accept: str | None, max_pixels: int
+) -> Job:
+    image = decode(data, max_pixels=max_pixels)
+    format_ = choose_format(image, requested=query.format, accept=accept)
+    return Job(image, format_, _tag(data, model, query, format_))
+
+
+def _tag(data: bytes, model: Model, query: SharpenQuery, format_: Format) -> str:
+    parts = (model.sha256, repr(query.strength), format_, repr(query.quality))
+    digest = hashlib.sha256("|".join(parts).encode())
+    digest.update(data)
+    return f'"{digest.hexdigest()[:32]}"'

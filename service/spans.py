@@ -1,0 +1,33 @@
+"""How the time of one request was spent."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from service.inference import Timed
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Seconds of one request: decoding, waiting for threads, the network, encoding."""
+
+    decode_s: float
+    queue_s: float
+    model_s: float
+    encode_s: float
+
+    @classmethod
+    def of(cls, decoded: Timed[Any], modelled: Timed[Any], encoded: Timed[Any]) -> "Spans":
+        """Add up the three steps; `queue_s` is what they waited for a thread, together."""
+        waited_s = decoded.waited_s + modelled.waited_s + encoded.waited_s
+        return cls(decoded.ran_s, waited_s, modelled.ran_s, encoded.ran_s)
+
+    @property
+    def server_timing(self) -> str:
+        """The value of `Server-Timing` (https://www.w3.org/TR/server-timing/), in ms."""
+        seconds = {
+            "decode": self.decode_s,
+            "queue": self.queue_s,
+            "model": self.model_s,
+            "encode": self.encode_s,
+        }
+        return ", ".join(f"{name};dur={value * 1e3:.2f}" for name, value in seconds.items())

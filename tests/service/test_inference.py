@@ -1,0 +1,78 @@
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from service.inference import Inference
+
+pytestmark = pytest.mark.anyio
+
+PATIENCE_S = 20
+
+
+@pytest.fixture
+def inference() -> Iterator[Inference]:
+    inference = Inference(workers=1, threads=0, codec_workers=1)
+    yield inference
+    inference.close()
+
+
+async def test_result_comes_with_its_times(inference: Inference) -> None:
+    timed = await inference.run_model(lambda: 42)
+
+    assert timed.value == 42
+    assert timed.waited_s >= 0
+    assert timed.ran_s >= 0
+
+
+async def test_networks_and_codec_have_threads_of_their_own(inference: Inference) -> None:
+    names = [
+        (await run(lambda: threading.current_thread().name)).value
+        for run in (inference.run_model, inference.run_codec)
+    ]
+
+    assert names == ["model_0", "codec_0"]
+
+
+async def test_codec_works_while_a_network_is_busy(inference: Inference) -> None:
+    release = threading.Event()
+    busy = asyncio.create_task(inference.run_model(lambda: release.wait(PATIENCE_S)))
+
+    assert (await inference.run_codec(lambda: "decoded")).value == "decoded"
+
+    release.set()
+    assert (await busy).value
+
+
+async def test_one_worker_runs_one_picture_at_a_time(inference: Inference) -> None:
+    running = threading.Semaphore(1)
+
+    def work() -> bool:
+        alone = running.acquire(blocking=False)
+        if alone:
+            running.release()
+        return alone
+
+    alone = await asyncio.gather(*(inference.run_model(work) for _ in range(20)))
+
+    assert all(timed.value for timed in alone)
+
+
+async def test_error_of_the_work_reaches_the_caller(inference: Inference) -> None:
+    def fail() -> None:
+        raise LookupError("as planned")
+
+    with pytest.raises(LookupError, match="as planned"):
+        await inference.run_model(fail)
+
+
+async def test_threads_of_a_worker_are_limited() -> None:
+    before = torch.get_num_threads()
+    inference = Inference(workers=1, threads=1, codec_workers=1)
+    try:
+        assert (await inference.run_model(torch.get_num_threads)).value == 1
+    finally:
+        inference.close()
+        torch.set_num_threads(before)
