@@ -16,6 +16,7 @@ from sharpening.weights import load_weights
 from trainer.config import Config, Schedule, Stage, list_presets, load_config
 from trainer.export import export_run
 from trainer.loop import Stopped
+from trainer.memory import keep_freed_memory
 from trainer.report import REPORT, find_sets, format_table, judge
 from trainer.stages import Place, distil_student, train_teacher
 
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit status: 0, 1 after an error, 128 + n after signal n."""
     options = _build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    keep_freed_memory()
     if getattr(options, "threads", None):
         torch.set_num_threads(options.threads)
     command: Command = options.command
