@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS)
 
-.PHONY: serve test check format clean
+.PHONY: serve test check format install-trainer clean
 
 serve: $(VENV)/.installed-service
 	$(BIN)/python -m service serve --host $(HOST) --port $(PORT)
@@ -29,6 +29,8 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+install-trainer: $(VENV)/.installed-trainer
+
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
@@ -39,6 +41,10 @@ $(VENV)/.installed-torch: pyproject.toml
 
 $(VENV)/.installed-service: $(VENV)/.installed-torch
 	$(PIP) --editable '.[service]'
+	@touch $@
+
+$(VENV)/.installed-trainer: $(VENV)/.installed-torch
+	$(PIP) --editable '.[trainer]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed-service

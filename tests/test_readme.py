@@ -1,0 +1,42 @@
+"""What the README says is there is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from service.settings import Settings
+from trainer.cli import main
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PAGES = sorted(
+    [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md"), *REPOSITORY.glob("weights/*.md")]
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_setting_is_listed_with_its_description() -> None:
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    for name, field in Settings.model_fields.items():
+        assert f"| `SHARPEN_{name.upper()}` |" in readme
+        assert field.description in readme
+
+
+def test_every_file_that_a_command_reads_is_there() -> None:
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    for path in re.findall(r"@(examples/\S+)", readme):
+        assert (REPOSITORY / path).is_file()
+
+
+def test_every_verb_of_the_trainer_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    verbs = re.findall(r"^    ([a-z-]+)", capsys.readouterr().out, flags=re.MULTILINE)
+    assert len(verbs) == 5
+    assert [verb for verb in verbs if f"| `{verb}` |" not in readme] == []
