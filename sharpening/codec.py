@@ -1,7 +1,8 @@
 """Bytes to pictures and back, with everything that has to survive in between.
 
-Never sharpens, never guesses a value range, never lifts Pillow's own pixel limit, never swallows
-a decode error, and drops no metadata in silence.
+What survives is alpha, the ICC profile and EXIF; XMP, comments and resolution outside EXIF do not.
+Never sharpens, never guesses a value range, never lifts Pillow's own pixel limit, and never
+swallows a decode error.
 """
 
 import io
@@ -48,6 +49,7 @@ _PILLOW_ERRORS = (
     KeyError,
     IndexError,
     TypeError,
+    AttributeError,
     OverflowError,
     RuntimeError,
     struct.error,
@@ -160,6 +162,8 @@ def _open(data: bytes, max_pixels: int) -> PillowImage.Image:
     try:
         return PillowImage.open(io.BytesIO(data), formats=[name.upper() for name in FORMATS])
     except UnidentifiedImageError as error:
+        if _recognise(data):
+            raise BrokenImageError("the picture's header is damaged: send it again") from error
         raise UnsupportedImageError(
             f"not a picture in one of the formats {', '.join(FORMATS)}: convert it to one of them"
         ) from error
@@ -173,13 +177,33 @@ def _open(data: bytes, max_pixels: int) -> PillowImage.Image:
         ) from error
 
 
-def _read_size(data: bytes) -> tuple[int, int]:
-    """Return the size of a picture that `PillowImage.open` has read and found too large."""
-    for name in FORMATS:
-        factory, accepts = PillowImage.OPEN[name.upper()]
+def _recognise(data: bytes) -> str:
+    """Return Pillow's name of the format whose signature the data begin with, or nothing."""
+    for name in (format_.upper() for format_ in FORMATS):
+        accepts = PillowImage.OPEN[name][1]
         if accepts is not None and accepts(data[:16]) is True:
-            return factory(io.BytesIO(data), b"").size
-    raise AssertionError("a picture that was opened has a format")
+            return name
+    return ""
+
+
+def _read_size(data: bytes) -> tuple[int, int]:
+    """Return the size of a picture that Pillow recognised and found too large to open."""
+    if data[8:12] == b"WEBP":
+        return _read_webp_size(data)  # Pillow's plugin gives up before it tells the size
+    factory, _ = PillowImage.OPEN[_recognise(data)]
+    return factory(io.BytesIO(data), b"").size
+
+
+def _read_webp_size(data: bytes) -> tuple[int, int]:
+    """Read the header of any of WebP's three kinds: RFC 9649, sections 2.5 to 2.7."""
+    if data[12:16] == b"VP8X":
+        width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
+    elif data[12:16] == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    else:
+        width, height = (int.from_bytes(data[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+    return width, height
 
 
 def _refuse_what_would_be_lost(source: PillowImage.Image) -> None:
@@ -239,9 +263,12 @@ def _tiff_exif(data: bytes) -> dict[str, Any]:
     exif.load(data)
     for tag in set(exif) - _TAGS_OF_THE_PICTURE:
         del exif[tag]
+    details = exif.get_ifd(ExifTags.IFD.Exif)
+    if ExifTags.IFD.Interop in details:  # a position in the old file: put what lies there
+        details[ExifTags.IFD.Interop] = exif.get_ifd(ExifTags.IFD.Interop)
     nested = {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo} & set(exif)
     # libtiff, which compresses, cannot write nested directories; Pillow's own writer can
-    return {"exif": exif.tobytes(), **({"compression": "raw"} if nested else {})}
+    return {"exif": exif, **({"compression": "raw"} if nested else {})}
 
 
 def _separate(upright: PillowImage.Image, format_: Format, exif: bytes | None) -> Image:

@@ -52,7 +52,13 @@ class Engine:
             return blurred.copy()
         padded = _extend(blurred, self.runtime.multiple_of)
         sharpened = np.empty_like(blurred)
-        for tile in plan_tiles(*padded.shape[:2], tile_px=self.tile_px, halo_px=self.halo_px):
+        tiles = plan_tiles(
+            *padded.shape[:2],
+            tile_px=self.tile_px,
+            halo_px=self.halo_px,
+            multiple_of=self.runtime.multiple_of,
+        )
+        for tile in tiles:
             source = padded[tile.source]
             result = _mix(source, self.runtime.run(source[np.newaxis])[0], strength)[tile.kept]
             target = sharpened[tile.destination]

@@ -32,7 +32,7 @@ class Evaluation(BaseModel):
 
 
 class Summary(BaseModel):
-    """One figure over many pictures. Identical pairs have no PSNR and are counted apart."""
+    """One figure over many pictures; `missing` have none, as identical ones have no PSNR."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,6 +40,7 @@ class Summary(BaseModel):
     median: float | None
     min: float | None
     count: int
+    missing: int = 0
 
 
 def evaluate(
@@ -64,13 +65,14 @@ def evaluate(
 
 
 def summarise(values: Sequence[float | None]) -> Summary:
-    """Return mean, median and minimum of the values that are there; `count` is of all."""
+    """Return mean, median and minimum of the values that are there, and count both sorts."""
     present = [value for value in values if value is not None]
     if not present:
-        return Summary(mean=None, median=None, min=None, count=len(values))
+        return Summary(mean=None, median=None, min=None, count=0, missing=len(values))
     return Summary(
         mean=statistics.fmean(present),
         median=statistics.median(present),
         min=min(present),
-        count=len(values),
+        count=len(present),
+        missing=len(values) - len(present),
     )

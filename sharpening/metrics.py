@@ -19,8 +19,8 @@ DATA_RANGE = 255
 
 DEFINITIONS = {
     "psnr": "dB over all RGB values, 8-bit, no border crop; null where the pictures are identical",
-    "ssim": "scikit-image's default: 7x7 uniform window, RGB mean, data_range 255, no border crop",
-    "ssim_gaussian": "Wang et al. 2004: Gaussian window, sigma 1.5, 11x11, population covariance",
+    "ssim": "scikit-image's default: 7x7 uniform window where it fits, RGB mean, data_range 255",
+    "ssim_gaussian": "Wang et al. 2004: 11x11 Gaussian window, sigma 1.5, population covariance",
     "psnr_y": "dB on BT.601 studio-range luma (16 to 235), no border crop; null where identical",
 }
 

@@ -5,7 +5,7 @@ Never imports a network and never sees a picture.
 Tiles overlap by twice the halo and lie wholly inside the picture. Where a tile ends inside the
 picture, its outermost `halo_px` are thrown away; where it ends at the picture's border, they are
 kept, because there the network sees the same border as in the whole picture. All tiles of a
-picture have one shape.
+picture have one shape: the smallest that covers it with as few tiles as the largest would.
 """
 
 from collections.abc import Iterator
@@ -54,14 +54,17 @@ class Tile:
         )
 
 
-def plan_tiles(height: int, width: int, *, tile_px: int, halo_px: int) -> Iterator[Tile]:
+def plan_tiles(
+    height: int, width: int, *, tile_px: int, halo_px: int, multiple_of: int = 1
+) -> Iterator[Tile]:
     """Yield the tiles of a picture, row by row; their kept parts cover it once.
 
-    Starts are multiples of any number that divides `height`, `width`, `tile_px` and `halo_px`.
-    Raises `ValueError` unless `tile_px` is more than twice `halo_px`.
+    `tile_px` is the largest side of a tile. Starts and sides are multiples of `multiple_of` if
+    `height`, `width`, `tile_px` and `halo_px` are. Raises `ValueError` unless `tile_px` is more
+    than twice `halo_px`.
     """
-    columns = _plan_axis(width, tile_px, halo_px)
-    for rows in _plan_axis(height, tile_px, halo_px):
+    columns = _plan_axis(width, _shrink(width, tile_px, halo_px, multiple_of), halo_px)
+    for rows in _plan_axis(height, _shrink(height, tile_px, halo_px, multiple_of), halo_px):
         for column in columns:
             yield Tile(rows, column)
 
@@ -71,9 +74,17 @@ def round_up(length: int, multiple_of: int) -> int:
     return -(-length // multiple_of) * multiple_of
 
 
-def _plan_axis(length: int, tile_px: int, halo_px: int) -> list[Span]:
-    if tile_px <= 2 * halo_px:
+def _shrink(length: int, tile_px: int, halo_px: int, multiple_of: int) -> int:
+    """Return the smallest side that covers `length` with no more tiles than `tile_px` would."""
+    overlap = 2 * halo_px
+    if tile_px <= overlap:
         raise ValueError(f"a tile of {tile_px} px has no inside with a halo of {halo_px} px")
+    tiles = max(1, -(-(length - overlap) // (tile_px - overlap)))
+    inside = max(1, -(-(length - overlap) // tiles))
+    return min(tile_px, round_up(inside + overlap, multiple_of))
+
+
+def _plan_axis(length: int, tile_px: int, halo_px: int) -> list[Span]:
     if length <= tile_px:
         return [Span(0, length, 0, length)]
     spans: list[Span] = []

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import safetensors.numpy
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
-from safetensors import SafetensorError, safe_open
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from safetensors import SafetensorError
 
 from sharpening.degradation import Degradation
 from sharpening.errors import WeightsError
@@ -70,10 +70,18 @@ class Card(BaseModel):
     degradation: Degradation
     training: Training
     metrics: dict[str, JsonValue]
-    teacher: str | None
+    teacher: str | None = Field(pattern="^[0-9a-f]{64}$")
     """SHA-256 of the teacher's weights file; none if there was no teacher."""
     created: datetime
     licence: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_profile(self) -> Self:
+        if self.profile != self.degradation.profile:
+            raise ValueError(
+                f"profile is {self.profile!r} but the degradation is {self.degradation.profile!r}"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -91,15 +99,32 @@ class Weights:
 
 
 def save_weights(path: Path, tensors: Tensors, card: Card) -> str:
-    """Write a weights file whole or not at all and return the SHA-256 of its bytes."""
+    """Write a weights file whole or not at all and return the SHA-256 of its bytes.
+
+    Raises `WeightsError` if it cannot be written.
+    """
     metadata = {
         key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
         for key, value in card.model_dump(mode="json").items()
     }
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    data = safetensors.numpy.save(contiguous, metadata)
-    write_atomically(path, data)
+    data = _order_header(safetensors.numpy.save(contiguous, metadata))
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise WeightsError(f"cannot write the weights file {path}: {error}") from error
     return hashlib.sha256(data).hexdigest()
+
+
+def _order_header(data: bytes) -> bytes:
+    """Sort the header, which the library writes in random order, so that content decides digests.
+
+    The header is 8 bytes of length and JSON, padded so that the tensors begin at a multiple of 8.
+    """
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True).encode()
+    header += b" " * (-len(header) % 8)
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
 def load_weights(path: Path) -> Weights:
@@ -109,8 +134,9 @@ def load_weights(path: Path) -> Weights:
     lacks an entry, has one too many or has a value that does not fit.
     """
     data = _read(path)
-    card = _parse_card(path, _metadata(path))
-    return Weights(card, _parse_tensors(path, data), hashlib.sha256(data).hexdigest())
+    tensors = _parse_tensors(path, data)
+    card = _parse_card(path, _parse_metadata(data))
+    return Weights(card, tensors, hashlib.sha256(data).hexdigest())
 
 
 def load_tensors(path: Path) -> Tensors:
@@ -136,14 +162,14 @@ def _parse_tensors(path: Path, data: bytes) -> Tensors:
         ) from error
 
 
-def _metadata(path: Path) -> dict[str, str]:
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return dict(file.metadata() or {})
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(
-            f"{path} is not a complete safetensors file ({error}): copy or export it again"
-        ) from error
+def _parse_metadata(data: bytes) -> dict[str, str]:
+    """Return the metadata in the header of a complete file: 8 bytes of length, then JSON.
+
+    The library reads them by path only, and by then the file may be another one.
+    """
+    length = int.from_bytes(data[:8], "little")
+    metadata: dict[str, str] = json.loads(data[8 : 8 + length]).get("__metadata__") or {}
+    return metadata
 
 
 def _parse_card(path: Path, metadata: dict[str, str]) -> Card:

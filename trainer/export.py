@@ -34,7 +34,7 @@ def export_run(run: Path, output: Path, *, judge_on: Path | None, device: str = 
 def _figures(report: Report, model: str) -> dict[str, JsonValue]:
     return {
         name: {
-            "pictures": rows[model].psnr.count,
+            "pictures": rows[model].ssim.count,
             "psnr": rows[model].psnr.mean,
             "ssim": rows[model].ssim.mean,
             "ssim_gaussian": rows[model].ssim_gaussian.mean,

@@ -6,6 +6,8 @@ Ours differs in that most parameters sit at eighth size: that makes it several t
 train and to ask than a flat network of as many, which decides on a machine without a GPU.
 """
 
+from typing import Annotated
+
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
@@ -15,14 +17,16 @@ from sharpening.networks.base import Network, NetworkConfig, initialise
 _FOLD = 2
 _FOLDED_CHANNELS = 3 * _FOLD**2
 
+_Positive = Annotated[int, Field(ge=1)]
+
 
 class TeacherConfig(NetworkConfig):
     """Channels at half, quarter and eighth size and residual blocks on the way down and up."""
 
-    channels: tuple[int, int, int] = (48, 80, 128)
-    blocks_down: tuple[int, int] = (3, 2)
-    blocks_middle: int = Field(default=7, ge=1)
-    blocks_up: tuple[int, int] = (5, 3)
+    channels: tuple[_Positive, _Positive, _Positive] = (48, 80, 128)
+    blocks_down: tuple[_Positive, _Positive] = (3, 2)
+    blocks_middle: _Positive = 7
+    blocks_up: tuple[_Positive, _Positive] = (5, 3)
 
 
 class ResidualBlock(nn.Module):

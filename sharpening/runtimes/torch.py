@@ -78,7 +78,13 @@ def restore_network(weights: Weights) -> Network:
 
 
 def restore_tensors(network: Network, tensors: Tensors) -> Network:
-    """Put the tensors into the network; raises `WeightsError` unless names and shapes all fit."""
+    """Put the tensors into the network; raises `WeightsError` unless all of them fit."""
+    for name, tensor in tensors.items():
+        if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
+            raise WeightsError(
+                f"the tensor {name!r} is {tensor.dtype} or not finite; expected finite float32: "
+                "export the weights again"
+            )
     state = {name: torch.from_numpy(np.array(tensor)) for name, tensor in tensors.items()}
     try:
         network.load_state_dict(state, strict=True)

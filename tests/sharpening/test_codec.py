@@ -1,0 +1,609 @@
+"""Bytes to pictures and back: what survives, what is refused, and that nothing else escapes."""
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import skimage.data
+from PIL import Image as PillowImage
+from PIL import ImageCms, ImageOps, TiffImagePlugin
+
+from sharpening.codec import FORMATS, Format, Image, decode, encode
+from sharpening.errors import (
+    BrokenImageError,
+    CannotEncodeError,
+    ImageTooLargeError,
+    ParameterError,
+    SharpeningError,
+    UnsupportedImageError,
+)
+
+Pixels = npt.NDArray[Any]
+
+LOSSLESS: dict[Format, int | None] = {"png": None, "tiff": None, "webp": 100}
+
+ORIENTATION, MAKE, WIDTH, WHITE_IS_ZERO, RESOLUTION = 274, 271, 256, 262, 282
+EXIF_DIRECTORY, GPS_DIRECTORY, INTEROP_DIRECTORY = 0x8769, 0x8825, 0xA005
+TAKEN_AT, HEMISPHERE = 0x9003, 1
+
+
+@pytest.fixture(scope="module")
+def photograph() -> Pixels:
+    return np.ascontiguousarray(skimage.data.chelsea()[100:148, 100:160])
+
+
+@pytest.fixture(scope="module")
+def srgb_profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def save(picture: PillowImage.Image, format_: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format_.upper(), **options)
+    return buffer.getvalue()
+
+
+def save_pixels(pixels: Pixels, format_: str, **options: Any) -> bytes:
+    return save(PillowImage.fromarray(pixels), format_, **options)
+
+
+def camera_exif(orientation: int = 1) -> bytes:
+    exif = PillowImage.Exif()
+    exif[MAKE] = "Camera"
+    exif[ORIENTATION] = orientation
+    exif[RESOLUTION] = TiffImagePlugin.IFDRational(72)
+    exif.get_ifd(EXIF_DIRECTORY)[TAKEN_AT] = "2020:01:02 03:04:05"
+    exif.get_ifd(GPS_DIRECTORY)[HEMISPHERE] = "N"
+    return exif.tobytes()
+
+
+def read_exif(data: bytes | None) -> PillowImage.Exif:
+    exif = PillowImage.Exif()
+    exif.load(data or b"")
+    return exif
+
+
+def png_chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png_of(
+    size: tuple[int, int], depth: int, colour: int, rows: bytes, before_pixels: bytes = b""
+) -> bytes:
+    """Return a PNG of kinds that Pillow does not write; `rows` have their filter bytes."""
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + png_chunk(b"IHDR", struct.pack(">IIBBBBB", *size, depth, colour, 0, 0, 0))
+        + before_pixels
+        + png_chunk(b"IDAT", zlib.compress(rows))
+        + png_chunk(b"IEND", b"")
+    )
+
+
+def tiff_of(size: tuple[int, int], samples: bytes, tags: dict[int, tuple[int, ...]]) -> bytes:
+    """Return an uncompressed TIFF of one strip, of kinds that Pillow does not write."""
+    channels = tags.get(277, (1,))[0]
+    entries: dict[int, tuple[int, ...]] = {
+        **{256: (size[0],), 257: (size[1],), 258: (8,) * channels, 259: (1,), 262: (1,)},
+        **{273: (0,), 277: (channels,), 278: (size[1],), 279: (len(samples),)},
+        **tags,
+    }
+    end = 8 + 2 + 12 * len(entries) + 4
+    directory, overflow = b"", b""
+    for tag, values in sorted(entries.items()):
+        packed = struct.pack(f"<{len(values)}H", *values)
+        if len(packed) > 4:
+            offset = end + len(overflow)
+            overflow += packed
+            packed = struct.pack("<I", offset)
+        directory += struct.pack("<HHI", tag, 3, len(values)) + packed.ljust(4, b"\0")
+    strip = end + len(overflow)
+    directory = directory.replace(
+        struct.pack("<HHI4s", 273, 3, 1, bytes(4)), struct.pack("<HHII", 273, 4, 1, strip)
+    )
+    header = struct.pack("<2sHIH", b"II", 42, 8, len(entries))
+    return header + directory + bytes(4) + overflow + samples
+
+
+class TestColours:
+    @pytest.mark.parametrize("format_", LOSSLESS)
+    def test_lossless_format_gives_the_same_rgb_pixels(
+        self, format_: Format, photograph: Pixels
+    ) -> None:
+        options = {"lossless": True} if format_ == "webp" else {}
+        image = decode(save_pixels(photograph, format_, **options))
+        np.testing.assert_array_equal(image.pixels, photograph)
+        assert (image.format, image.bit_depth, image.greyscale) == (format_, 8, False)
+        assert image.alpha is None
+
+    def test_jpeg_gives_what_pillow_decodes(self, photograph: Pixels) -> None:
+        data = save_pixels(photograph, "jpeg")
+        expected = np.asarray(PillowImage.open(io.BytesIO(data)))
+        image = decode(data)
+        np.testing.assert_array_equal(image.pixels, expected)
+        assert image.format == "jpeg"
+
+    @pytest.mark.parametrize("format_", ["png", "jpeg", "tiff"])
+    def test_greyscale_becomes_three_equal_channels_and_stays_greyscale(
+        self, format_: Format, photograph: Pixels
+    ) -> None:
+        image = decode(save_pixels(photograph[..., 1], format_))
+        assert image.greyscale
+        assert image.pixels.shape == photograph.shape
+        np.testing.assert_array_equal(image.pixels[..., 0], image.pixels[..., 2])
+        assert PillowImage.open(io.BytesIO(encode(image))).mode == "L"
+
+    def test_greyscale_with_alpha_keeps_both(self, photograph: Pixels) -> None:
+        data = save(PillowImage.fromarray(photograph[..., :2], "LA"), "png")
+        image = decode(data)
+        assert image.greyscale
+        assert image.alpha is not None
+        np.testing.assert_array_equal(image.pixels[..., 1], photograph[..., 0])
+        np.testing.assert_array_equal(image.alpha, photograph[..., 1])
+        assert PillowImage.open(io.BytesIO(encode(image))).mode == "LA"
+
+    def test_palette_becomes_its_colours(self, photograph: Pixels) -> None:
+        picture = PillowImage.fromarray(photograph).quantize(16)
+        image = decode(save(picture, "png"))
+        np.testing.assert_array_equal(image.pixels, np.asarray(picture.convert("RGB")))
+        assert image.alpha is None
+
+    def test_palette_with_transparency_gets_its_alpha(self, photograph: Pixels) -> None:
+        picture = PillowImage.fromarray(photograph).quantize(4)
+        table = bytes([0, 85, 170, 255])
+        image = decode(save(picture, "png", transparency=table))
+        assert image.alpha is not None
+        np.testing.assert_array_equal(
+            image.alpha, np.frombuffer(table, np.uint8)[np.asarray(picture)]
+        )
+        np.testing.assert_array_equal(image.pixels, np.asarray(picture.convert("RGB")))
+
+    @pytest.mark.parametrize(
+        ("mode", "transparent"), [("L", 7), ("RGB", (7, 7, 7)), ("1", 0)], ids=["grey", "rgb", "1"]
+    )
+    def test_colour_key_becomes_alpha(self, mode: str, transparent: Any) -> None:
+        grey = PillowImage.fromarray(np.array([[7, 200]], np.uint8))
+        picture = grey.point(lambda value: value > 100 and 255, "1") if mode == "1" else grey
+        image = decode(save(picture.convert(mode), "png", transparency=transparent))
+        assert image.alpha is not None
+        assert image.alpha.tolist() == [[0, 255]]
+
+    @pytest.mark.parametrize("format_", ["png", "tiff"])
+    def test_one_bit_becomes_black_and_white(self, format_: Format, photograph: Pixels) -> None:
+        bits = photograph[..., 0] > 128
+        image = decode(save(PillowImage.fromarray(bits), format_))
+        np.testing.assert_array_equal(image.pixels[..., 0], bits * np.uint8(255))
+        assert image.greyscale
+
+    def test_cmyk_without_profile_becomes_plain_rgb(self, photograph: Pixels) -> None:
+        picture = PillowImage.fromarray(photograph).convert("CMYK")
+        image = decode(save(picture, "jpeg", quality=95))
+        assert image.icc_profile is None
+        difference = image.pixels.astype(int) - photograph
+        assert np.abs(difference).mean() < 4
+
+    def test_cmyk_with_a_profile_that_is_not_one_is_refused(
+        self, photograph: Pixels, srgb_profile: bytes
+    ) -> None:
+        picture = PillowImage.fromarray(photograph).convert("CMYK")
+        for profile in (srgb_profile, b"not a profile" * 20):
+            with pytest.raises(BrokenImageError, match="CMYK profile"):
+                decode(save(picture, "jpeg", icc_profile=profile))
+
+    def test_cmyk_with_profile_becomes_srgb_by_that_profile(
+        self, photograph: Pixels, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # no CMYK profile may be shipped here, so the colour engine is a fake that inverts
+        def convert(picture: PillowImage.Image, *_: Any, **__: Any) -> PillowImage.Image:
+            return ImageOps.invert(picture.convert("RGB"))
+
+        monkeypatch.setattr(ImageCms, "ImageCmsProfile", lambda file: file.read())
+        monkeypatch.setattr(ImageCms, "profileToProfile", convert)
+        picture = PillowImage.fromarray(photograph).convert("CMYK")
+        plain = decode(save(picture, "tiff"))
+        converted = decode(save(picture, "tiff", icc_profile=b"ink"))
+        np.testing.assert_array_equal(converted.pixels, 255 - plain.pixels)
+        assert converted.icc_profile is None
+
+    def test_white_is_zero_greyscale_is_turned_round(self) -> None:
+        image = decode(tiff_of((2, 1), bytes([0, 40]), {262: (0,)}))
+        assert image.pixels[0, :, 0].tolist() == [255, 215]
+
+
+class TestSixteenBits:
+    @pytest.fixture
+    def every_value(self) -> Pixels:
+        return np.arange(65536, dtype=np.uint16).reshape(256, 256)
+
+    @pytest.mark.parametrize("source", ["png", "tiff"])
+    @pytest.mark.parametrize("target", ["png", "tiff"])
+    def test_greyscale_keeps_all_65536_values(
+        self, source: Format, target: Format, every_value: Pixels
+    ) -> None:
+        image = decode(save_pixels(every_value, source))
+        assert (image.pixels.dtype, image.bit_depth, image.greyscale) == (np.uint16, 16, True)
+        again = decode(encode(image, target))
+        np.testing.assert_array_equal(again.pixels[..., 0], every_value)
+        assert again.pixels.dtype == np.uint16
+
+    def test_big_endian_tiff_keeps_its_values(self, every_value: Pixels) -> None:
+        data = save_pixels(every_value.astype(">u2"), "tiff")
+        np.testing.assert_array_equal(decode(data).pixels[..., 1], every_value)
+
+    @pytest.mark.parametrize(("colour", "channels"), [(2, 3), (6, 4), (4, 2)])
+    def test_colour_png_is_refused_by_name(self, colour: int, channels: int) -> None:
+        data = png_of((1, 1), 16, colour, bytes(1 + 2 * channels))
+        with pytest.raises(UnsupportedImageError, match="PNG colour of 16 bits"):
+            decode(data)
+
+    def test_colour_png_is_refused_wherever_its_header_lies(self) -> None:
+        plain = png_of((1, 1), 16, 2, bytes(7))
+        data = plain[:8] + png_chunk(b"prIv", bytes(40)) + plain[8:]
+        with pytest.raises(UnsupportedImageError, match="PNG colour of 16 bits"):
+            decode(data)
+
+    @pytest.mark.parametrize("channels", [3, 4])
+    def test_colour_tiff_is_refused_by_name(self, channels: int) -> None:
+        extra = {338: (2,)} if channels == 4 else {}
+        tags = {258: (16,) * channels, 262: (2,), 277: (channels,), **extra}
+        with pytest.raises(UnsupportedImageError, match="TIFF colour of 16 bits"):
+            decode(tiff_of((2, 2), bytes(8 * channels), tags))
+
+    @pytest.mark.parametrize(
+        ("tags", "name"),
+        [
+            ({258: (32,)}, "32 bits"),
+            ({258: (32,), 339: (3,)}, "not whole numbers"),
+            ({258: (16,), 339: (2,)}, "not whole numbers"),
+            ({258: (8,), 339: (2,)}, "not whole numbers"),
+            ({258: (12,)}, "12 bits"),
+            ({258: (16,), 262: (0,)}, "0 is white"),
+        ],
+        ids=["unsigned 32", "float 32", "signed 16", "signed 8", "12 bits", "16 white is zero"],
+    )
+    def test_tiff_samples_that_would_be_misread_are_refused(
+        self, tags: dict[int, tuple[int, ...]], name: str
+    ) -> None:
+        with pytest.raises(UnsupportedImageError, match=name):
+            decode(tiff_of((2, 2), bytes(16), tags))
+
+    @pytest.mark.parametrize("depth", [2, 4, 16])
+    def test_transparency_that_pillow_would_lose_is_refused(self, depth: int) -> None:
+        key = png_chunk(b"tRNS", struct.pack(">H", 1))
+        with pytest.raises(UnsupportedImageError, match=f"transparency of {depth}-bit"):
+            decode(png_of((1, 1), depth, 0, bytes(3), key))
+
+
+class TestAlpha:
+    @pytest.mark.parametrize("target", LOSSLESS)
+    @pytest.mark.parametrize("source", LOSSLESS)
+    def test_alpha_and_the_colours_under_it_are_kept_exactly(
+        self, source: Format, target: Format, photograph: Pixels
+    ) -> None:
+        alpha = np.resize(np.arange(256, dtype=np.uint8), photograph.shape[:2])
+        options = {"lossless": True, "exact": True} if source == "webp" else {}
+        image = decode(save_pixels(np.dstack([photograph, alpha]), source, **options))
+        again = decode(encode(image, target, quality=LOSSLESS[target]))
+        assert again.alpha is not None
+        np.testing.assert_array_equal(again.alpha, alpha)
+        np.testing.assert_array_equal(again.pixels, photograph)
+
+    def test_jpeg_with_alpha_is_refused(self, photograph: Pixels) -> None:
+        image = Image(photograph, alpha=photograph[..., 0])
+        with pytest.raises(CannotEncodeError, match="JPEG cannot hold transparency"):
+            encode(image, "jpeg")
+
+
+class TestMetadata:
+    @pytest.mark.parametrize("format_", FORMATS)
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_orientation_is_applied_and_its_tag_gone_and_the_rest_kept(
+        self, orientation: int, format_: Format, photograph: Pixels
+    ) -> None:
+        options = {"lossless": True} if format_ == "webp" else {}
+        data = save_pixels(photograph, format_, exif=camera_exif(orientation), **options)
+        transpose = {
+            1: lambda stored: stored,
+            2: lambda stored: stored[:, ::-1],
+            3: lambda stored: stored[::-1, ::-1],
+            4: lambda stored: stored[::-1],
+            5: lambda stored: stored.transpose(1, 0, 2),
+            6: lambda stored: np.rot90(stored, -1),
+            7: lambda stored: stored[::-1, ::-1].transpose(1, 0, 2),
+            8: lambda stored: np.rot90(stored, 1),
+        }[orientation]
+        stored = decode(save_pixels(photograph, format_, **options)).pixels
+        image = decode(data)
+        np.testing.assert_array_equal(image.pixels, transpose(stored))
+        exif = read_exif(image.exif)
+        assert ORIENTATION not in exif
+        assert exif[MAKE] == "Camera"
+        assert exif.get_ifd(EXIF_DIRECTORY)[TAKEN_AT] == "2020:01:02 03:04:05"
+
+    def test_alpha_is_turned_with_the_picture(self, photograph: Pixels) -> None:
+        data = save_pixels(np.dstack([photograph, photograph[..., 0]]), "png", exif=camera_exif(6))
+        image = decode(data)
+        np.testing.assert_array_equal(image.alpha, np.rot90(photograph[..., 0], -1))
+
+    def test_impossible_orientation_is_dropped(self, photograph: Pixels) -> None:
+        image = decode(save_pixels(photograph, "png", exif=camera_exif(9)))
+        np.testing.assert_array_equal(image.pixels, photograph)
+        assert ORIENTATION not in read_exif(image.exif)
+
+    @pytest.mark.parametrize("target", FORMATS)
+    @pytest.mark.parametrize("source", FORMATS)
+    def test_exif_survives_from_any_format_to_any(
+        self, source: Format, target: Format, photograph: Pixels
+    ) -> None:
+        image = decode(save_pixels(photograph, source, exif=camera_exif()))
+        again = decode(encode(image, target))
+        exif = read_exif(again.exif)
+        assert exif[MAKE] == "Camera"
+        assert exif[RESOLUTION] == 72
+        assert exif.get_ifd(EXIF_DIRECTORY)[TAKEN_AT] == "2020:01:02 03:04:05"
+        assert exif.get_ifd(GPS_DIRECTORY)[HEMISPHERE] == "N"
+        assert again.pixels.shape == photograph.shape
+
+    def test_exif_cannot_upset_the_layout_of_a_tiff(self, photograph: Pixels) -> None:
+        exif = PillowImage.Exif()
+        exif[WIDTH] = 9999  # some cameras write such tags into their JPEGs
+        exif[WHITE_IS_ZERO] = 0
+        image = Image(photograph, exif=exif.tobytes())
+        np.testing.assert_array_equal(decode(encode(image, "tiff")).pixels, photograph)
+
+    def test_nested_interoperability_directory_does_not_dangle(self, photograph: Pixels) -> None:
+        exif = read_exif(camera_exif())
+        exif.get_ifd(EXIF_DIRECTORY)[INTEROP_DIRECTORY] = {1: "R98"}
+        image = Image(photograph, exif=exif.tobytes())
+        for target in FORMATS:
+            again = read_exif(decode(encode(image, target)).exif)
+            assert again.get_ifd(INTEROP_DIRECTORY) == {1: "R98"}, target
+
+    def test_layout_tags_of_a_tiff_do_not_travel_to_other_formats(self, photograph: Pixels) -> None:
+        image = decode(save_pixels(photograph, "tiff", exif=camera_exif()))
+        assert WIDTH not in read_exif(image.exif)
+
+    def test_exif_too_long_for_jpeg_is_a_named_error(self, photograph: Pixels) -> None:
+        exif = PillowImage.Exif()
+        exif[MAKE] = "x" * 70_000
+        with pytest.raises(CannotEncodeError, match="EXIF data is too long"):
+            encode(Image(photograph, exif=exif.tobytes()), "jpeg")
+
+    @pytest.mark.parametrize("format_", FORMATS)
+    def test_colour_profile_is_kept(
+        self, format_: Format, photograph: Pixels, srgb_profile: bytes
+    ) -> None:
+        image = decode(save_pixels(photograph, format_, icc_profile=srgb_profile))
+        assert image.icc_profile == srgb_profile
+        for target in FORMATS:
+            assert decode(encode(image, target)).icc_profile == srgb_profile
+
+    def test_other_pixels_keep_alpha_and_metadata(self, photograph: Pixels) -> None:
+        image = Image(photograph, photograph[..., 0], False, "webp", b"profile", b"exif")
+        other = image.with_pixels(255 - photograph)
+        np.testing.assert_array_equal(other.pixels, 255 - photograph)
+        assert other.with_pixels(image.pixels) == image
+
+
+class TestEncode:
+    @pytest.mark.parametrize("greyscale", [False, True])
+    @pytest.mark.parametrize("format_", LOSSLESS)
+    def test_decode_of_encode_keeps_all_256_values(self, format_: Format, greyscale: bool) -> None:
+        channel = np.arange(256, dtype=np.uint8).reshape(16, 16)
+        channels = [channel] * 3 if greyscale else [channel, channel.T, channel[::-1]]
+        pixels = np.stack(channels, axis=2)
+        data = encode(Image(pixels, greyscale=greyscale), format_, quality=LOSSLESS[format_])
+        np.testing.assert_array_equal(decode(data).pixels, pixels)
+
+    @pytest.mark.parametrize("format_", FORMATS)
+    def test_one_pixel_survives(self, format_: Format) -> None:
+        pixels = np.full((1, 1, 3), 128, np.uint8)
+        again = decode(encode(Image(pixels), format_, quality=100))
+        np.testing.assert_allclose(again.pixels, pixels, atol=1 if format_ == "jpeg" else 0)
+
+    def test_format_is_the_one_it_came_in(self, photograph: Pixels) -> None:
+        for format_ in FORMATS:
+            assert decode(encode(Image(photograph, format=format_))).format == format_
+
+    @pytest.mark.parametrize("format_", ["jpeg", "webp"])
+    def test_more_quality_takes_more_bytes(self, format_: Format, photograph: Pixels) -> None:
+        sizes = [len(encode(Image(photograph), format_, quality=at)) for at in (10, 50, 90, 100)]
+        assert sizes == sorted(set(sizes))
+
+    @pytest.mark.parametrize("quality", [-1, 0, 101])
+    def test_quality_outside_1_to_100_is_refused(self, quality: int, photograph: Pixels) -> None:
+        with pytest.raises(ParameterError, match=f"quality is {quality}; expected 1 to 100"):
+            encode(Image(photograph), quality=quality)
+
+    @pytest.mark.parametrize("format_", ["jpeg", "webp"])
+    def test_sixteen_bits_into_an_8_bit_format_are_refused(self, format_: Format) -> None:
+        image = Image(np.zeros((2, 2, 3), np.uint16), greyscale=True)
+        with pytest.raises(CannotEncodeError, match="16 bits"):
+            encode(image, format_)
+
+    def test_sixteen_bit_colour_is_refused(self) -> None:
+        with pytest.raises(CannotEncodeError, match="opaque greyscale"):
+            encode(Image(np.zeros((2, 2, 3), np.uint16)), "png")
+
+    @pytest.mark.parametrize(("format_", "width"), [("jpeg", 65_501), ("webp", 16_384)])
+    def test_side_too_long_for_the_format_is_refused(self, format_: Format, width: int) -> None:
+        with pytest.raises(CannotEncodeError, match=f"{width}x1 px"):
+            encode(Image(np.zeros((1, width, 3), np.uint8)), format_)
+
+    def test_greyscale_is_the_mean_of_channels_that_moved_apart(self) -> None:
+        pixels = np.array([[[10, 10, 12]]], np.uint8)
+        assert decode(encode(Image(pixels, greyscale=True))).pixels.tolist() == [[[11, 11, 11]]]
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("format_", ["png", "webp", "tiff"])
+    def test_several_frames_are_refused(self, format_: str, photograph: Pixels) -> None:
+        frames = [PillowImage.fromarray(frame) for frame in (photograph, 255 - photograph)]
+        data = save(frames[0], format_, save_all=True, append_images=frames[1:])
+        with pytest.raises(UnsupportedImageError, match=f"{format_.upper()}.*more than one frame"):
+            decode(data)
+
+    def test_phone_jpeg_with_a_second_picture_behind_it_gives_the_photograph(
+        self, photograph: Pixels
+    ) -> None:
+        depth = PillowImage.fromarray(photograph[::2, ::2, 0])
+        plain = PillowImage.fromarray(photograph)
+        image = decode(save(plain, "mpo", save_all=True, append_images=[depth]))
+        assert image.format == "jpeg"
+        np.testing.assert_array_equal(image.pixels, decode(save(plain, "jpeg")).pixels)
+        assert encode(image)[:2] == b"\xff\xd8"
+
+    @pytest.mark.parametrize("format_", ["gif", "bmp", "ppm", "ico"])
+    def test_other_formats_are_refused(self, format_: str, photograph: Pixels) -> None:
+        with pytest.raises(UnsupportedImageError, match="png, jpeg, webp, tiff"):
+            decode(save_pixels(photograph, format_))
+
+    @pytest.mark.parametrize("data", [b"", b"\0", b"hello", b"<svg/>", b"%PDF-1.7"])
+    def test_what_is_no_picture_is_refused(self, data: bytes) -> None:
+        with pytest.raises(UnsupportedImageError):
+            decode(data)
+
+    def test_lab_colour_is_refused(self) -> None:
+        with pytest.raises(UnsupportedImageError, match="LAB"):
+            decode(save(PillowImage.new("LAB", (2, 2)), "tiff"))
+
+    @pytest.mark.parametrize("format_", FORMATS)
+    def test_pixels_beyond_the_limit_are_refused(self, format_: Format) -> None:
+        data = save(PillowImage.new("RGB", (20, 10)), format_)
+        assert decode(data, max_pixels=200).pixels.shape == (10, 20, 3)
+        with pytest.raises(ImageTooLargeError, match="20x10") as caught:
+            decode(data, max_pixels=199)
+        assert caught.value.got_megapixels == pytest.approx(0.0002)
+        assert caught.value.limit_megapixels == pytest.approx(0.000199)
+
+    @pytest.mark.parametrize("side", [9_000, 12_000, 16_000])
+    @pytest.mark.parametrize("format_", ["png", "jpeg", "webp", "webp extended", "tiff"])
+    def test_tiny_file_that_declares_a_huge_picture_is_too_large(
+        self, format_: str, side: int
+    ) -> None:
+        with pytest.raises(ImageTooLargeError, match=f"{side}x{side}") as caught:
+            decode(declare(format_, side))
+        assert caught.value.limit_megapixels == 64
+
+    def test_huge_declared_pictures_take_no_memory(self) -> None:
+        pictures = [declare(kind, 13_000) for kind in ("png", "jpeg", "webp", "tiff")]
+        program = (
+            "import resource, sys, warnings\n"
+            "from sharpening.codec import decode\n"
+            "from sharpening.errors import ImageTooLargeError\n"
+            "warnings.simplefilter('ignore')\n"
+            "def peak_mib(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
+            "before = peak_mib()\n"
+            f"for data in {pictures!r}:\n"
+            "    try: decode(data)\n"
+            "    except ImageTooLargeError: continue\n"
+            "    raise SystemExit('decoded')\n"
+            "print(peak_mib() - before)\n"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        )
+        assert int(ended.stdout) < 16  # a decoded one would take 507
+
+
+def declare(format_: str, side: int) -> bytes:
+    """Return a file of a few bytes whose header declares a square of that side."""
+    if format_ == "png":
+        return png_of((side, side), 8, 2, b"")
+    if format_ == "tiff":
+        return tiff_of((side, side), b"\0", {})
+    data = bytearray(save(PillowImage.new("RGB", (8, 8)), format_.split()[0], lossless=True))
+    if format_ == "jpeg":
+        start_of_frame = data.index(b"\xff\xc0")
+        data[start_of_frame + 5 : start_of_frame + 9] = struct.pack(">HH", side, side)
+        return bytes(data)
+    data[21:25] = struct.pack("<I", (side - 1) | (side - 1) << 14)
+    if format_ == "webp":
+        return bytes(data)
+    canvas = bytes(4) + 2 * (side - 1).to_bytes(3, "little")
+    body = b"WEBPVP8X" + struct.pack("<I", 10) + canvas + bytes(data[12:])
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def damaged_sources() -> dict[str, bytes]:
+    """Return one small file of each kind that is decoded along its own path."""
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (24, 20, 3), np.uint8)
+    picture = PillowImage.fromarray(pixels)
+    grey = PillowImage.fromarray(pixels[..., 0].astype(np.uint16) * 257)
+    exif = camera_exif(6)
+    return {
+        "png": save(picture, "png", exif=exif),
+        "png palette": save(picture.quantize(8), "png", transparency=bytes(range(8))),
+        "png alpha": save(picture.convert("RGBA"), "png"),
+        "png 16": save(grey, "png"),
+        "jpeg": save(picture, "jpeg", exif=exif),
+        "jpeg progressive": save(picture, "jpeg", progressive=True),
+        "jpeg cmyk": save(picture.convert("CMYK"), "jpeg"),
+        "webp": save(picture, "webp", exif=exif),
+        "webp lossless": save(picture.convert("RGBA"), "webp", lossless=True),
+        "tiff": save(picture, "tiff", exif=exif),
+        "tiff deflate": save(picture, "tiff", compression="tiff_adobe_deflate"),
+        "tiff 16": save(grey, "tiff"),
+    }
+
+
+SOURCES = damaged_sources()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("name", SOURCES)
+class TestDamage:
+    def test_every_cut_is_a_named_error_or_the_whole_picture(self, name: str) -> None:
+        data = SOURCES[name]
+        whole = decode(data).pixels
+        for length in {*range(0, len(data), max(1, len(data) // 150)), len(data) - 1}:
+            try:
+                pixels = decode(data[:length]).pixels
+            except SharpeningError:
+                continue
+            np.testing.assert_array_equal(pixels, whole, err_msg=f"cut at {length}")
+
+    def test_a_cut_in_the_middle_is_called_broken(self, name: str) -> None:
+        data = SOURCES[name]
+        with pytest.raises(BrokenImageError, match=r"damaged or incomplete|header is damaged"):
+            decode(data[: len(data) * 2 // 3])
+
+    def test_damaged_bytes_raise_nothing_but_named_errors(self, name: str) -> None:
+        generator = np.random.default_rng(1)
+        for _ in range(60):
+            data = bytearray(SOURCES[name])
+            reach = min(len(data), 300) if generator.random() < 0.7 else len(data)
+            for position in generator.integers(0, reach, generator.integers(1, 6)):
+                data[position] = generator.integers(256)
+            try:
+                image = decode(bytes(data))
+                for format_ in FORMATS:
+                    encode_or_refuse(image, format_)
+            except SharpeningError:
+                continue
+
+    def test_random_bytes_after_the_signature_are_a_named_error(self, name: str) -> None:
+        generator = np.random.default_rng(2)
+        for _ in range(20):
+            with pytest.raises(SharpeningError):
+                decode(SOURCES[name][:16] + generator.bytes(200))
+
+
+def encode_or_refuse(image: Image, format_: Format) -> None:
+    try:
+        encode(image, format_)
+    except CannotEncodeError:
+        return
+
+
+def test_damaged_exif_is_a_named_error(photograph: Pixels) -> None:
+    for format_ in ("png", "jpeg", "webp"):
+        with pytest.raises(BrokenImageError, match="not a TIFF file"):
+            decode(save_pixels(photograph, format_, exif=b"Exif\0\0rubbish"))
