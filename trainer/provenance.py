@@ -31,6 +31,7 @@ class Outcome:
     photographs: int
     validation: Mapping[str, float]
     device: torch.device
+    code_revision: str
 
 
 def write_weights(
@@ -47,7 +48,7 @@ def write_weights(
         photographs=outcome.photographs,
         seed=settings["seed"],
         hardware=describe_hardware(outcome.device),
-        code_revision=find_code_revision(),
+        code_revision=outcome.code_revision,
         versions={name: version(name) for name in _RECORDED_PACKAGES},
     )
     card = Card(

@@ -18,7 +18,7 @@ from trainer.config import Config, Stage
 from trainer.loop import Job, Validate, create_learner, train
 from trainer.patches import Sampler, crop_centre
 from trainer.photographs import Photograph, find_photographs, hash_photographs, split_photographs
-from trainer.provenance import Outcome, write_weights
+from trainer.provenance import Outcome, find_code_revision, write_weights
 from trainer.runs import RunFolder
 from trainer.store import Picture, Store
 from trainer.tasks import Distillation, Restoration
@@ -79,6 +79,7 @@ class _Stage:
         run = RunFolder(self.place.run)
         settings = self.settings(photographs)
         run.claim(settings)
+        code_revision = find_code_revision()  # now: the code on disk may change under a long run
         torch.manual_seed(self.config.seed)
         device = choose_device(self.place.device)
         learner = create_learner(self.begin(), self.recipe.schedule, device)
@@ -94,6 +95,7 @@ class _Stage:
             photographs=len(photographs),
             validation=dict(job.validate(learner.averaged)),
             device=device,
+            code_revision=code_revision,
         )
         write_weights(run.weights_path, self.role, learner.averaged, outcome)
         return run.weights_path

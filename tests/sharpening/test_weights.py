@@ -17,7 +17,7 @@ from sharpening.networks import Network
 from sharpening.runtimes.torch import restore_network
 from sharpening.weights import Card, Weights, load_tensors, load_weights, save_weights
 
-REMEDY = r"export (it|the weights) again|copy or export|check the path|python -m trainer export|use weights"
+REMEDY = r"export (it|the weights) again|copy or|check the path|python -m trainer|use weights"
 
 
 @pytest.fixture
