@@ -36,8 +36,10 @@ def main() -> None:
     if options.luminous is not None:
         network = restore_tensors(LuminousStudent(), load_tensors(options.luminous))
         sharpeners["`luminous-student`, published weights"] = Engine(TorchRuntime(network))
-    for path in sorted(options.weights, key=lambda path: "teacher" in path.name):
-        weights = load_weights(path)
+    models = [load_weights(path) for path in options.weights]
+    for weights in sorted(models, key=lambda weights: weights.card.role):
+        if weights.card.degradation != degradation:
+            raise SystemExit(f"{weights.name} undoes another degradation than {options.profile}")
         label = f"our {weights.card.role}, {weights.card.contract.parameters:,} parameters"
         sharpeners[f"{label} (`{weights.name}`)"] = Engine(choose_runtime(weights))
     report = judge(find_sets(options.data), degradation, sharpeners)

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from sharpening.errors import SharpeningError, TrainingError
 from sharpening.files import write_atomically
 from sharpening.runtimes import choose_runtime
 from sharpening.weights import load_weights
-from trainer.config import Config, Schedule, Stage, list_presets, load_config
+from trainer.config import Config, Stage, list_presets, load_config, override_budget
 from trainer.export import export_run
 from trainer.loop import Stopped
 from trainer.memory import keep_freed_memory
@@ -33,9 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Command = options.command
     try:
         command(options)
-    except SharpeningError as error:
+    except (SharpeningError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     except Stopped as stopped:
         print(stopped, file=sys.stderr)
         return 128 + stopped.signal_number
@@ -63,7 +66,7 @@ def _add_distil(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     verb = verbs.add_parser("distill", help="train the student with a teacher")
     _add_training_options(verb)
     source = verb.add_mutually_exclusive_group(required=True)
-    source.add_argument("--teacher", type=Path, metavar="FILE", help="the teacher's weights file")
+    source.add_argument("--teacher", type=Path, metavar="FILE", help="an exported teacher")
     source.add_argument(
         "--without-teacher", action="store_true", help="learn from the sharp photographs alone"
     )
@@ -102,7 +105,7 @@ def _add_export_options(verb: argparse.ArgumentParser) -> None:
 
 def _add_machine_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--device", default="auto", help="auto, cpu or cuda[:N] (default: auto)")
-    verb.add_argument("--threads", type=int, help="CPU threads (default: all)")
+    verb.add_argument("--threads", type=_positive, help="CPU threads (default: all)")
 
 
 def _add_recipe_options(verb: argparse.ArgumentParser) -> None:
@@ -146,9 +149,9 @@ def _evaluate(options: argparse.Namespace) -> None:
         weights.name: Engine(choose_runtime(weights, device=options.device)) for weights in models
     }
     report = judge(find_sets(options.data), degradations.pop(), sharpeners)
+    print(format_table(report))
     if options.json is not None:
         write_atomically(options.json, REPORT.dump_json(report, indent=2))
-    print(format_table(report))
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -158,6 +161,9 @@ def _export(options: argparse.Namespace) -> None:
 def _all(options: argparse.Namespace) -> None:
     config = load_config(options.preset)
     store = options.store or options.run / "store"
+    options.output.mkdir(parents=True, exist_ok=True)
+    if options.judge is not None:
+        find_sets(options.judge)  # a folder without pictures should not show hours later
     places = {
         role: Place(options.data, options.run / role, store, options.device)
         for role in ("teacher", "student")
@@ -180,9 +186,12 @@ def _place(options: argparse.Namespace) -> Place:
 def _configure(options: argparse.Namespace, role: str) -> Config:
     """Return the preset with the budget of the command line in place of its own."""
     config = load_config(options.preset)
-    if options.steps is None and options.minutes is None:
-        return config
     stage: Stage = getattr(config, role)
-    budget = {"steps": options.steps, "minutes": options.minutes}
-    schedule = Schedule.model_validate({**stage.schedule.model_dump(), **budget})
-    return config.model_copy(update={role: stage.model_copy(update={"schedule": schedule})})
+    stage = override_budget(stage, steps=options.steps, minutes=options.minutes)
+    return config.model_copy(update={role: stage})
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return int(text)

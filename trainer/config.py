@@ -33,7 +33,7 @@ class Schedule(_Model):
     """How long, how fast and on what a network is trained.
 
     The budget is either `steps` or `minutes`; the learning rate rises linearly over
-    `warmup_steps` and falls as a cosine to `final_learning_rate` exactly at the budget's end.
+    `warmup_steps` and falls as a cosine towards `final_learning_rate` at the budget's end.
     """
 
     steps: int | None = Field(default=None, ge=1)
@@ -76,13 +76,62 @@ class Stage(_Model):
 class Config(_Model):
     """Everything a run is determined by, besides the photographs and the machine."""
 
-    seed: int = 1
+    seed: int = Field(default=1, ge=0)
     profile: Literal["paper"] = "paper"
     licence: str = "MIT"
     data: DataConfig = DataConfig()
     teacher: Stage
     student: Stage
     distillation: DistillationConfig = DistillationConfig()
+
+
+class RunSettings(_Model):
+    """All that a run's result depends on, as it is written into the run folder and the weights."""
+
+    network: NetworkSpec
+    schedule: Schedule
+    seed: int
+    profile: str
+    licence: str
+    data: DataConfig
+    distillation: DistillationConfig | None
+    teacher: str | None
+    """SHA-256 of the teacher's weights file."""
+    started_from: dict[str, JsonValue] | None
+    """SHA-256 and training of the weights file whose numbers were taken up."""
+    data_hash: str
+
+    def is_same_run(self, other: "RunSettings") -> bool:
+        """Whether both lead to one run; its budget and its bookkeeping may differ."""
+        return self._without_budget() == other._without_budget()
+
+    def _without_budget(self) -> dict[str, JsonValue]:
+        return self.model_dump(mode="json", exclude={"schedule": _CHANGEABLE})
+
+
+_CHANGEABLE = {
+    "steps",
+    "minutes",
+    "validate_every_steps",
+    "log_every_steps",
+    "checkpoint_every_s",
+}
+
+
+def override_budget(
+    stage: Stage, *, steps: int | None = None, minutes: float | None = None
+) -> Stage:
+    """Return the stage with another budget; with neither, the stage as it is.
+
+    Raises `TrainingError` for a budget that is not above zero.
+    """
+    if steps is None and minutes is None:
+        return stage
+    changed = {**stage.schedule.model_dump(), "steps": steps, "minutes": minutes}
+    try:
+        return stage.model_copy(update={"schedule": Schedule.model_validate(changed)})
+    except ValidationError as error:
+        raise TrainingError(f"the budget cannot be used: {error}") from error
 
 
 def list_presets() -> list[str]:

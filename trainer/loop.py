@@ -84,6 +84,7 @@ class Job:
     schedule: Schedule
     run: RunFolder
     validate: Validate
+    clock: Callable[[], float] = time.monotonic
 
 
 def create_learner(network: Network, schedule: Schedule, device: torch.device) -> Learner:
@@ -99,29 +100,35 @@ def create_learner(network: Network, schedule: Schedule, device: torch.device) -
     return Learner(network, AveragedModel(network, multi_avg_fn=averaging), optimiser)
 
 
-def train(learner: Learner, job: Job) -> None:
+def train(learner: Learner, job: Job) -> dict[str, float]:
     """Train until the budget is spent, leaving a checkpoint at the end and every so often before.
 
-    Raises `Stopped` after SIGINT or SIGTERM, once a checkpoint is written, and `TrainingError` if
-    the loss stops being a number.
+    Returns the last validation. Raises `Stopped` after SIGINT or SIGTERM, once a checkpoint is
+    written, and `TrainingError` if the gradient stops being a number.
     """
     schedule, run = job.schedule, job.run
-    begun_at_s = time.monotonic() - learner.elapsed_s
+    begun_at_s = job.clock() - learner.elapsed_s
     saved_at_s = learner.elapsed_s
-    with _listen_for_signals() as signals, Journal(run, schedule) as journal:
+    journal = Journal(run, schedule, step=learner.step, elapsed_s=learner.elapsed_s)
+    with _listen_for_signals() as signals, journal:
         while (progress := measure_progress(schedule, learner.step, learner.elapsed_s)) < 1:
+            if learner.step and learner.step % schedule.validate_every_steps == 0:
+                journal.record_validation(learner.step, job.validate(learner.averaged))
             rate = learning_rate_at(schedule, learner.step, progress)
             losses = _learn(learner, job, rate)
-            learner.elapsed_s = time.monotonic() - begun_at_s
+            learner.elapsed_s = job.clock() - begun_at_s
             journal.record(learner.step, learner.elapsed_s, rate, losses)
-            if learner.step % schedule.validate_every_steps == 0:
-                journal.record_validation(learner.step, job.validate(learner.averaged))
             if signals or learner.elapsed_s - saved_at_s >= schedule.checkpoint_every_s:
                 run.save_checkpoint(learner.state())
                 saved_at_s = learner.elapsed_s
             if signals:
                 raise Stopped(signals[0])
         run.save_checkpoint(learner.state())
+        figures = dict(job.validate(learner.averaged))
+        journal.record_validation(learner.step, figures)
+        if signals:
+            raise Stopped(signals[0])
+    return figures
 
 
 def measure_progress(schedule: Schedule, step: int, elapsed_s: float) -> float:
@@ -157,8 +164,8 @@ def _learn(learner: Learner, job: Job, rate: float) -> dict[str, Tensor]:
     norm = nn.utils.clip_grad_norm_(learner.network.parameters(), limit)
     if not torch.isfinite(norm):
         raise TrainingError(
-            f"the gradient is {norm.item()} at step {learner.step}: take a lower learning_rate "
-            "and start again from the last checkpoint"
+            f"the gradient is {norm.item()} at step {learner.step}: train again in another run "
+            "folder with a lower learning_rate or gradient_norm_limit"
         )
     learner.optimiser.step()
     learner.average.update_parameters(learner.network)

@@ -40,7 +40,8 @@ def find_photographs(folder: Path) -> list[Photograph]:
 
 def list_pictures(folder: Path) -> list[Path]:
     """Return the picture files below `folder`, ordered by path."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in found if path.is_file())
 
 
 def split_photographs(

@@ -3,19 +3,22 @@
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
 from sharpening.degradation import PROFILES
+from sharpening.metrics import DEFINITIONS
 from sharpening.networks import Network
 from sharpening.runtimes.torch import describe_contract
 from sharpening.weights import Card, Training, save_weights
+from trainer.config import RunSettings
+from trainer.photographs import Photograph, hash_photographs
 
 _RECORDED_PACKAGES = ("numpy", "pillow", "torch")
 
@@ -24,11 +27,11 @@ _RECORDED_PACKAGES = ("numpy", "pillow", "torch")
 class Outcome:
     """What a finished training amounts to."""
 
-    settings: Mapping[str, Any]
+    settings: RunSettings
     steps: int
     images_seen: int
     minutes: float
-    photographs: int
+    trained_on: Sequence[Photograph]
     validation: Mapping[str, float]
     device: torch.device
     code_revision: str
@@ -40,13 +43,13 @@ def write_weights(
     """Write the network with its full card; return the file's SHA-256."""
     settings = outcome.settings
     training = Training(
-        recipe=dict(settings),
+        recipe=settings.model_dump(mode="json"),
         steps=outcome.steps,
         images_seen=outcome.images_seen,
         minutes=round(outcome.minutes, 2),
-        data_hash=settings["data_hash"],
-        photographs=outcome.photographs,
-        seed=settings["seed"],
+        data_hash=hash_photographs(outcome.trained_on),
+        photographs=len(outcome.trained_on),
+        seed=settings.seed,
         hardware=describe_hardware(outcome.device),
         code_revision=outcome.code_revision,
         versions={name: version(name) for name in _RECORDED_PACKAGES},
@@ -55,14 +58,14 @@ def write_weights(
         role=role,
         architecture=network.architecture,
         config=network.config.model_dump(mode="json"),
-        profile=settings["profile"],
+        profile=settings.profile,
         contract=describe_contract(network),
-        degradation=PROFILES[settings["profile"]],
+        degradation=PROFILES[settings.profile],
         training=training,
-        metrics={"validation": dict(outcome.validation)},
-        teacher=settings["teacher"],
+        metrics={"definitions": dict(DEFINITIONS), "validation": dict(outcome.validation)},
+        teacher=settings.teacher,
         created=datetime.now(UTC).replace(microsecond=0),
-        licence=settings["licence"],
+        licence=settings.licence,
     )
     tensors = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
     return save_weights(path, tensors, card)

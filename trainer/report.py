@@ -10,7 +10,7 @@ from tqdm.auto import tqdm
 
 from sharpening.codec import decode
 from sharpening.degradation import Degradation
-from sharpening.errors import TrainingError
+from sharpening.errors import ImageError, TrainingError
 from sharpening.evaluation import Sharpener, Summary, evaluate, summarise
 from sharpening.metrics import Score
 from trainer.photographs import list_pictures
@@ -36,18 +36,17 @@ REPORT = TypeAdapter(Report)
 
 
 def find_sets(folder: Path) -> dict[str, list[Path]]:
-    """Return the sets of pictures: each subfolder that holds some, else the folder itself.
+    """Return the sets of pictures: each subfolder's, and those that lie in the folder itself.
 
     Raises `TrainingError` if there are none.
     """
-    subfolders = sorted(path for path in folder.glob("*") if path.is_dir())
-    sets = {path.name: list_pictures(path) for path in subfolders}
-    found = {name: paths for name, paths in sets.items() if paths} or {
-        folder.name: list_pictures(folder)
-    }
-    if not any(found.values()):
+    sets: dict[str, list[Path]] = {}
+    for path in list_pictures(folder):
+        inner = path.relative_to(folder).parts[:-1]
+        sets.setdefault(inner[0] if inner else folder.name, []).append(path)
+    if not sets:
         raise TrainingError(f"no pictures in {folder}: give a folder of sharp photographs")
-    return found
+    return sets
 
 
 def judge(
@@ -83,8 +82,11 @@ def format_table(report: Report) -> str:
 def _judge_one(
     path: Path, degradation: Degradation, sharpeners: Mapping[str, Sharpener]
 ) -> dict[str, Score]:
-    sharp: npt.NDArray[np.uint8] = decode(path.read_bytes()).pixels
-    evaluation, _ = evaluate(sharp, degradation.apply(sharp), sharpeners)
+    try:
+        sharp: npt.NDArray[np.uint8] = decode(path.read_bytes()).pixels
+        evaluation, _ = evaluate(sharp, degradation.apply(sharp), sharpeners)
+    except ImageError as error:
+        raise TrainingError(f"cannot judge on {path}: {error}") from error
     return {INPUT: evaluation.input, **evaluation.models}
 
 

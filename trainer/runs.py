@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,13 @@ from types import TracebackType
 from typing import Any, Self
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from sharpening.errors import TrainingError
 from sharpening.files import write_atomically
-from trainer.config import Schedule
+from trainer.config import RunSettings, Schedule
 
 logger = logging.getLogger(__name__)
 
@@ -36,23 +38,29 @@ class RunFolder:
         """Where the last checkpoint is."""
         return self.folder / "checkpoint.pt"
 
-    def claim(self, settings: Mapping[str, Any]) -> None:
-        """Write the resolved settings down, or check that the run was begun with the same.
+    def claim(self, settings: RunSettings) -> None:
+        """Write the settings down, or check that the run was begun with the same.
 
-        The budget alone may change: the schedule then stretches or shrinks to the new one. Raises
-        `TrainingError` if the folder holds another run, or cannot be written.
+        The budget and how often things are noted may change: the schedule then stretches or
+        shrinks to the new one. Raises `TrainingError` if the folder holds another run or a
+        damaged one, or cannot be written.
         """
         path = self.folder / "settings.json"
-        text = json.dumps(settings, indent=2, sort_keys=True)
         try:
-            begun_with = path.read_text("utf-8") if path.exists() else text
-            write_atomically(path, text.encode())
+            if path.exists():
+                self._check_same(RunSettings.model_validate_json(path.read_bytes()), settings)
+            write_atomically(path, settings.model_dump_json(indent=2).encode())
         except OSError as error:
             raise TrainingError(f"cannot write the run folder {self.folder}: {error}") from error
-        if _without_budget(json.loads(begun_with)) != _without_budget(json.loads(text)):
-            write_atomically(path, begun_with.encode())
+        except ValidationError as error:
             raise TrainingError(
-                f"{self.folder} holds a run with other settings (see {path.name}): "
+                f"{path} is damaged or of another version: choose another run folder ({error})"
+            ) from error
+
+    def _check_same(self, begun_with: RunSettings, settings: RunSettings) -> None:
+        if not begun_with.is_same_run(settings):
+            raise TrainingError(
+                f"{self.folder} holds a run with other settings (see settings.json): "
                 "choose another run folder, or the settings it was begun with"
             )
 
@@ -63,12 +71,20 @@ class RunFolder:
         write_atomically(self.checkpoint_path, buffer.getvalue())
 
     def load_checkpoint(self) -> dict[str, Any] | None:
-        """Return the last checkpoint, or nothing if there is none yet."""
+        """Return the last checkpoint, or nothing if there is none yet.
+
+        Raises `TrainingError` for a damaged one.
+        """
         if not self.checkpoint_path.exists():
             return None
-        state: dict[str, Any] = torch.load(
-            self.checkpoint_path, map_location="cpu", weights_only=True
-        )
+        try:
+            state: dict[str, Any] = torch.load(
+                self.checkpoint_path, map_location="cpu", weights_only=True
+            )
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise TrainingError(
+                f"{self.checkpoint_path} is damaged ({error}): delete it to start over"
+            ) from error
         return state
 
     def log(self, entry: Mapping[str, Any]) -> None:
@@ -77,25 +93,31 @@ class RunFolder:
             file.write(json.dumps(entry) + "\n")
 
 
-def _without_budget(settings: dict[str, Any]) -> dict[str, Any]:
-    schedule = {**settings["schedule"], "steps": None, "minutes": None}
-    return {**settings, "schedule": schedule}
+_LINE_EVERY_S = 60.0
 
 
 class Journal:
-    """Shows a run's progress on a terminal, or as plain lines elsewhere, and logs it."""
+    """Shows a run's progress, with what is left of it, and logs its figures.
 
-    def __init__(self, run: RunFolder, schedule: Schedule) -> None:
+    On a terminal that is a bar; elsewhere a plain line a minute.
+    """
+
+    def __init__(self, run: RunFolder, schedule: Schedule, *, step: int, elapsed_s: float) -> None:
+        """`step` and `elapsed_s` are where the run is taken up."""
         self._run = run
         self._schedule = schedule
         by_steps = schedule.steps is not None
+        self._total = schedule.steps or round((schedule.minutes or 0) * 60)
         self._bar = tqdm(
             desc=run.folder.name,
-            total=schedule.steps if by_steps else round((schedule.minutes or 0) * 60),
+            total=self._total,
+            initial=min(step if by_steps else int(elapsed_s), self._total),
             unit="step" if by_steps else "s",
             disable=None,
         )
         self._shown: dict[str, str] = {}
+        self._told_at_s = elapsed_s
+        self._begun_at = self._bar.n, elapsed_s
 
     def __enter__(self) -> Self:
         return self
@@ -111,9 +133,13 @@ class Journal:
     def record(
         self, step: int, elapsed_s: float, rate: float, losses: Mapping[str, Tensor]
     ) -> None:
-        """Note one step; reads the losses, and so waits for the device, only when it is due."""
-        spent = step if self._schedule.steps is not None else int(elapsed_s)
-        self._bar.update(min(spent, self._bar.total or spent) - self._bar.n)
+        """Note one step; the losses are read only when they are due to be logged."""
+        spent = min(step if self._schedule.steps is not None else int(elapsed_s), self._total)
+        if not self._bar.disable:
+            self._bar.update(spent - self._bar.n)
+        elif elapsed_s - self._told_at_s >= _LINE_EVERY_S:
+            self._told_at_s = elapsed_s
+            self._tell(spent, elapsed_s)
         if step % self._schedule.log_every_steps:
             return
         values = {name: float(value) for name, value in losses.items()}
@@ -124,9 +150,19 @@ class Journal:
         """Note what the averaged network is worth on the validation photographs."""
         self._run.log({"step": step, "validation": dict(figures)})
         self._show(psnr=f"{figures['psnr']:.3f}")
-        if self._bar.disable:
-            logger.info("%s: step %d, %s", self._run.folder.name, step, self._shown)
 
     def _show(self, **values: str) -> None:
         self._shown.update(values)
         self._bar.set_postfix(self._shown)
+
+    def _tell(self, spent: int, elapsed_s: float) -> None:
+        begun_at, begun_at_s = self._begun_at
+        left_s = (elapsed_s - begun_at_s) / max(1, spent - begun_at) * (self._total - spent)
+        figures = ", ".join(f"{name} {value}" for name, value in self._shown.items())
+        logger.info(
+            "%s: %.0f %%, %.0f min left, %s",
+            self._run.folder.name,
+            100 * spent / self._total,
+            left_s / 60,
+            figures,
+        )

@@ -1,27 +1,32 @@
 """The stages of a run: train the teacher, distil the student, write each one's weights file."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
+from pydantic import JsonValue
 
 from sharpening.degradation import PROFILES
 from sharpening.engine import Engine
+from sharpening.errors import TrainingError
 from sharpening.evaluation import evaluate, summarise
 from sharpening.networks import Network, build_network
 from sharpening.runtimes import choose_runtime
 from sharpening.runtimes.torch import TorchRuntime, choose_device, restore_tensors
 from sharpening.weights import Weights, load_weights
-from trainer.config import Config, Stage
-from trainer.loop import Job, Validate, create_learner, train
+from trainer.config import Config, RunSettings, Stage
+from trainer.loop import Job, Learner, Validate, create_learner, measure_progress, train
 from trainer.patches import Sampler, crop_centre
 from trainer.photographs import Photograph, find_photographs, hash_photographs, split_photographs
 from trainer.provenance import Outcome, find_code_revision, write_weights
 from trainer.runs import RunFolder
 from trainer.store import Picture, Store
-from trainer.tasks import Distillation, Restoration
+from trainer.tasks import Distillation, Restoration, Task
+
+logger = logging.getLogger(__name__)
 
 Role = Literal["teacher", "student"]
 
@@ -48,9 +53,10 @@ def train_teacher(config: Config, place: Place, *, start_from: Path | None = Non
     """Train the teacher on the photographs; return its weights file in the run folder.
 
     `start_from` is a weights file of the same architecture whose numbers are taken up. A run that
-    was stopped goes on where it was.
+    was stopped goes on where it was; a finished one is left as it is.
     """
-    return _Stage("teacher", config, place, Origins(start=_load(start_from))).train()
+    origins = Origins(start=_load(start_from))
+    return _TrainingRun("teacher", config.teacher, config, place, origins).finish()
 
 
 def distil_student(
@@ -58,93 +64,113 @@ def distil_student(
 ) -> Path:
     """Train the student, with the teacher of that weights file or, without one, from truth alone.
 
-    Returns the student's weights file in the run folder; see `train_teacher`.
+    Returns the student's weights file in the run folder; see `train_teacher`. Raises
+    `TrainingError` for a file that is no teacher of the same degradation.
     """
-    return _Stage("student", config, place, Origins(_load(teacher), _load(start_from))).train()
+    origins = Origins(_load(teacher), _load(start_from))
+    _check_teacher(origins.teacher, config)
+    return _TrainingRun("student", config.student, config, place, origins).finish()
 
 
 @dataclass(frozen=True)
-class _Stage:
+class _TrainingRun:
     role: Role
+    stage: Stage
     config: Config
     place: Place
     origins: Origins
 
-    @property
-    def recipe(self) -> Stage:
-        return self.config.teacher if self.role == "teacher" else self.config.student
-
-    def train(self) -> Path:
+    def finish(self) -> Path:
         photographs = find_photographs(self.place.photographs)
         run = RunFolder(self.place.run)
         settings = self.settings(photographs)
         run.claim(settings)
+        if self.is_finished(run):
+            logger.info("%s is finished", run.folder)
+            return run.weights_path
         code_revision = find_code_revision()  # now: the code on disk may change under a long run
-        torch.manual_seed(self.config.seed)
-        device = choose_device(self.place.device)
-        learner = create_learner(self.begin(), self.recipe.schedule, device)
-        if state := run.load_checkpoint():
-            learner.restore(state)
-        job = self.prepare(photographs, run)
-        train(learner, job)
+        job, trained_on = self.prepare(photographs, run)
+        learner = self.begin(run)
+        figures = train(learner, job)
         outcome = Outcome(
             settings=settings,
             steps=learner.step,
-            images_seen=learner.step * self.recipe.schedule.batch_size,
+            images_seen=learner.step * self.stage.schedule.batch_size,
             minutes=learner.elapsed_s / 60,
-            photographs=len(photographs),
-            validation=dict(job.validate(learner.averaged)),
-            device=device,
+            trained_on=trained_on,
+            validation=figures,
+            device=choose_device(self.place.device),
             code_revision=code_revision,
         )
         write_weights(run.weights_path, self.role, learner.averaged, outcome)
         return run.weights_path
 
-    def settings(self, photographs: Sequence[Photograph]) -> dict[str, Any]:
+    def settings(self, photographs: Sequence[Photograph]) -> RunSettings:
         """Return all that the result depends on; two runs with the same are one run."""
-        dumped = self.config.model_dump(mode="json")
-        return {
-            **self.recipe.model_dump(mode="json"),
-            **{name: dumped[name] for name in ("seed", "profile", "licence", "data")},
-            "distillation": dumped["distillation"] if self.origins.teacher else None,
-            "teacher": self.origins.teacher.sha256 if self.origins.teacher else None,
-            "started_from": _describe(self.origins.start),
-            "data_hash": hash_photographs(photographs),
-        }
+        config, teacher = self.config, self.origins.teacher
+        return RunSettings(
+            network=self.stage.network,
+            schedule=self.stage.schedule,
+            seed=config.seed,
+            profile=config.profile,
+            licence=config.licence,
+            data=config.data,
+            distillation=config.distillation if teacher else None,
+            teacher=teacher.sha256 if teacher else None,
+            started_from=_describe(self.origins.start),
+            data_hash=hash_photographs(photographs),
+        )
 
-    def begin(self) -> Network:
-        """Return the network to train: fresh, or with the numbers to take up."""
-        network = build_network(self.recipe.network.architecture, dict(self.recipe.network.config))
-        start = self.origins.start
-        return network if start is None else restore_tensors(network, start.tensors)
+    def is_finished(self, run: RunFolder) -> bool:
+        """Whether the budget is spent and the weights are of the last step."""
+        state = run.load_checkpoint()
+        if state is None or not run.weights_path.exists():
+            return False
+        spent = measure_progress(self.stage.schedule, state["step"], state["elapsed_s"])
+        return spent >= 1 and load_weights(run.weights_path).card.training.steps == state["step"]
 
-    def prepare(self, photographs: Sequence[Photograph], run: RunFolder) -> Job:
-        """Return the job: the photographs decoded, blurred, split and, with a teacher, taught."""
-        config, schedule = self.config, self.recipe.schedule
-        store = Store(self.place.store, PROFILES[config.profile])
-        training, validation = split_photographs(photographs, config.data.validation_fraction)
-        chosen = validation[: config.data.validation_pictures]
-        judged = store.load(chosen, patch_px=schedule.patch_px)
+    def begin(self, run: RunFolder) -> Learner:
+        """Return the learner: fresh, with numbers to take up, or as the last checkpoint left it."""
+        torch.manual_seed(self.config.seed)
+        network = build_network(self.stage.network.architecture, dict(self.stage.network.config))
+        if self.origins.start is not None:
+            restore_tensors(network, self.origins.start.tensors)
+        device = choose_device(self.place.device)
+        learner = create_learner(network, self.stage.schedule, device)
+        if state := run.load_checkpoint():
+            learner.restore(state)
+        return learner
+
+    def prepare(
+        self, photographs: Sequence[Photograph], run: RunFolder
+    ) -> tuple[Job, list[Photograph]]:
+        """Return the job and what it trains on: decoded, blurred and, with a teacher, taught."""
+        data, schedule = self.config.data, self.stage.schedule
+        store = Store(self.place.store, PROFILES[self.config.profile])
+        training, validation = split_photographs(photographs, data.validation_fraction)
+        judged = store.load(validation[: data.validation_pictures], patch_px=schedule.patch_px)
         pictures = store.load(training, patch_px=schedule.patch_px)
-        teacher = self.origins.teacher
-        if teacher is not None:
+        if (teacher := self.origins.teacher) is not None:
             engine = Engine(choose_runtime(teacher, device=self.place.device))
             pictures = store.teach(pictures, engine, teacher.sha256)
-        weights = config.distillation
-        return Job(
-            task=Restoration()
-            if teacher is None
-            else Distillation(weights.truth_weight, weights.teacher_weight),
+        cropped = [crop_centre(each, data.validation_crop_px) for each in judged.values()]
+        job = Job(
+            task=self.choose_task(),
             sampler=Sampler(
-                tuple(pictures.values()), schedule.batch_size, schedule.patch_px, config.seed
+                tuple(pictures.values()), schedule.batch_size, schedule.patch_px, self.config.seed
             ),
             schedule=schedule,
             run=run,
-            validate=_validator(
-                [crop_centre(each, config.data.validation_crop_px) for each in judged.values()],
-                self.place.device,
-            ),
+            validate=_validator(cropped, self.place.device),
         )
+        return job, [each for each in training if each.sha256 in pictures]
+
+    def choose_task(self) -> Task:
+        """Return what is learned: from truth alone, or from truth and a teacher."""
+        if self.origins.teacher is None:
+            return Restoration()
+        weights = self.config.distillation
+        return Distillation(weights.truth_weight, weights.teacher_weight)
 
 
 def _validator(pictures: Sequence[Picture], device: str) -> Validate:
@@ -163,11 +189,21 @@ def _validator(pictures: Sequence[Picture], device: str) -> Validate:
     return validate
 
 
+def _check_teacher(teacher: Weights | None, config: Config) -> None:
+    if teacher is None:
+        return
+    if teacher.card.role != "teacher" or teacher.card.degradation != PROFILES[config.profile]:
+        raise TrainingError(
+            f"{teacher.name} cannot teach: it is a {teacher.card.role} of the profile "
+            f"{teacher.card.profile!r}; expected a teacher of {config.profile!r}"
+        )
+
+
 def _load(path: Path | None) -> Weights | None:
     return None if path is None else load_weights(path)
 
 
-def _describe(start: Weights | None) -> dict[str, Any] | None:
+def _describe(start: Weights | None) -> dict[str, JsonValue] | None:
     if start is None:
         return None
     return {"sha256": start.sha256, "training": start.card.training.model_dump(mode="json")}

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import PIL
 from tqdm.auto import tqdm
 
 from sharpening.codec import decode
@@ -73,22 +74,26 @@ class Store:
             ask = partial(teacher.sharpen, picture["blurred"])
             taught[sha256] = {
                 **picture,
-                "taught": self._plane(f"{sha256}.taught-{teacher_sha256}", ask),
+                "taught": self._plane(f"{sha256}.{self._described}.taught-{teacher_sha256}", ask),
             }
         return taught
 
+    @property
+    def _described(self) -> str:
+        return hashlib.sha256(self.degradation.model_dump_json().encode()).hexdigest()[:16]
+
     def _load_one(self, photograph: Photograph, patch_px: int) -> Picture | None:
+        name = f"{photograph.sha256}.pillow-{PIL.__version__}"
         try:
-            sharp = self._plane(f"{photograph.sha256}.sharp", lambda: _decode(photograph.path))
+            sharp = self._plane(f"{name}.sharp", lambda: _decode(photograph.path))
         except ImageError as error:
             logger.warning("left out %s: %s", photograph.path, error)
             return None
         if min(sharp.shape[:2]) < patch_px:
             logger.warning("left out %s: smaller than a patch of %d", photograph.path, patch_px)
             return None
-        described = hashlib.sha256(self.degradation.model_dump_json().encode()).hexdigest()
         blurred = self._plane(
-            f"{photograph.sha256}.blurred-{described}", lambda: self.degradation.apply(sharp)
+            f"{name}.{self._described}.blurred", lambda: self.degradation.apply(sharp)
         )
         return {"sharp": sharp, "blurred": blurred}
 

@@ -21,8 +21,6 @@ class StudentConfig(NetworkConfig):
 
     channels: int = Field(default=16, ge=1)
     body_convolutions: int = Field(default=4, ge=0)
-    skips: bool = False
-    """Add each pair of body convolutions to what entered it."""
 
 
 class Student(Network):
@@ -55,13 +53,7 @@ class Student(Network):
 
     def forward(self, blurred: Tensor) -> Tensor:
         features = F.leaky_relu(self.head(F.pixel_unshuffle(blurred, _FOLD)), 0.1)
-        entered = features
-        for index, layer in enumerate(self.body):
-            features = layer(features)
-            if self.config.skips and index % 2 == 1:
-                features = features + entered
-            features = F.leaky_relu(features, 0.1)
-            if index % 2 == 1:
-                entered = features
+        for layer in self.body:
+            features = F.leaky_relu(layer(features), 0.1)
         correction: Tensor = self.tail(features)
         return blurred + F.pixel_shuffle(correction, _FOLD)

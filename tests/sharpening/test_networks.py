@@ -13,7 +13,7 @@ Build = Callable[..., Network]
 
 NARROW: list[tuple[str, dict[str, Any]]] = [
     ("student", {}),
-    ("student", {"channels": 12, "body_convolutions": 7, "skips": True}),
+    ("student", {"channels": 12, "body_convolutions": 7}),
     ("student", {"channels": 4, "body_convolutions": 0}),
     ("teacher", {"channels": [2, 2, 2]}),
     (

@@ -23,13 +23,20 @@ def test_a_folder_of_pictures_is_one_set(photographs: Path) -> None:
     assert list(find_sets(photographs / "more")) == ["more"]
 
 
-def test_subfolders_with_pictures_are_sets(photographs: Path) -> None:
-    assert list(find_sets(photographs)) == ["more"]
+def test_subfolders_and_the_folder_itself_are_sets(photographs: Path) -> None:
+    sets = find_sets(photographs)
+    assert {name: len(paths) for name, paths in sets.items()} == {photographs.name: 8, "more": 7}
 
 
 def test_no_pictures_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no pictures"):
         find_sets(tmp_path)
+
+
+def test_a_picture_that_cannot_be_judged_is_named(tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(TrainingError, match=r"broken\.png"):
+        judge(find_sets(tmp_path), PaperDegradation(), {})
 
 
 def test_figures_are_means_of_the_shared_evaluation(photographs: Path) -> None:

@@ -1,41 +1,71 @@
 """A run folder belongs to one run."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from sharpening.errors import TrainingError
+from trainer.config import DataConfig, NetworkSpec, RunSettings, Schedule
 from trainer.runs import RunFolder
 
-SETTINGS: dict[str, Any] = {"schedule": {"steps": 5, "minutes": None, "batch_size": 2}, "seed": 1}
+SETTINGS = RunSettings(
+    network=NetworkSpec(architecture="student"),
+    schedule=Schedule(steps=5, batch_size=2),
+    seed=1,
+    profile="paper",
+    licence="MIT",
+    data=DataConfig(),
+    distillation=None,
+    teacher=None,
+    started_from=None,
+    data_hash="00",
+)
+
+
+def written(folder: Path) -> RunSettings:
+    return RunSettings.model_validate_json((folder / "settings.json").read_bytes())
 
 
 def test_the_same_settings_take_the_folder_up_again(tmp_path: Path) -> None:
     RunFolder(tmp_path / "run").claim(SETTINGS)
     RunFolder(tmp_path / "run").claim(SETTINGS)
-    assert json.loads((tmp_path / "run/settings.json").read_text()) == SETTINGS
-
-
-def test_the_budget_may_change(tmp_path: Path) -> None:
-    RunFolder(tmp_path).claim(SETTINGS)
-    longer = {**SETTINGS, "schedule": {**SETTINGS["schedule"], "steps": 9}}
-    RunFolder(tmp_path).claim(longer)
-    assert json.loads((tmp_path / "settings.json").read_text()) == longer
+    assert written(tmp_path / "run") == SETTINGS
 
 
 @pytest.mark.parametrize(
-    "other", [{**SETTINGS, "seed": 2}, {**SETTINGS, "schedule": {"steps": 5, "batch_size": 3}}]
+    "schedule",
+    [
+        Schedule(steps=9, batch_size=2),
+        Schedule(minutes=3, batch_size=2),
+        Schedule(steps=5, batch_size=2, log_every_steps=7),
+    ],
+)
+def test_the_budget_and_the_bookkeeping_may_change(tmp_path: Path, schedule: Schedule) -> None:
+    RunFolder(tmp_path).claim(SETTINGS)
+    changed = SETTINGS.model_copy(update={"schedule": schedule})
+    RunFolder(tmp_path).claim(changed)
+    assert written(tmp_path) == changed
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seed": 2}, {"schedule": Schedule(steps=5, batch_size=3)}, {"teacher": "aa"}]
 )
 def test_other_settings_are_refused_and_nothing_is_overwritten(
-    tmp_path: Path, other: dict[str, Any]
+    tmp_path: Path, changes: dict[str, object]
 ) -> None:
     RunFolder(tmp_path).claim(SETTINGS)
     with pytest.raises(TrainingError, match=r"other settings"):
-        RunFolder(tmp_path).claim(other)
-    assert json.loads((tmp_path / "settings.json").read_text()) == SETTINGS
+        RunFolder(tmp_path).claim(SETTINGS.model_copy(update=changes))
+    assert written(tmp_path) == SETTINGS
+
+
+@pytest.mark.parametrize("name", ["settings.json", "checkpoint.pt"])
+def test_a_damaged_file_is_named(tmp_path: Path, name: str) -> None:
+    run = RunFolder(tmp_path)
+    (tmp_path / name).write_bytes(b"{")
+    with pytest.raises(TrainingError, match=name):
+        run.claim(SETTINGS) if name == "settings.json" else run.load_checkpoint()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
