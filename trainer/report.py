@@ -1,6 +1,9 @@
 """Judging models on folders of sharp pictures, and the tables that come of it."""
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,14 +57,20 @@ def judge(
     degradation: Degradation,
     sharpeners: Mapping[str, Sharpener],
 ) -> Report:
-    """Blur every picture, let every model sharpen it and score what comes out."""
+    """Blur every picture, let every model sharpen it and score what comes out.
+
+    Several pictures at a time: scoring takes one core and longer than the student. Raises
+    `TrainingError` for a picture that cannot be judged.
+    """
     report: Report = {}
-    for name, paths in sets.items():
-        scores: dict[str, list[Score]] = {}
-        for path in tqdm(paths, desc=name, unit="picture", disable=None):
-            for model, score in _judge_one(path, degradation, sharpeners).items():
-                scores.setdefault(model, []).append(score)
-        report[name] = {model: _summarise(each) for model, each in scores.items()}
+    judge_one = partial(_judge_one, degradation=degradation, sharpeners=sharpeners)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, paths in sets.items():
+            judged = pool.map(judge_one, paths)
+            scores = list(tqdm(judged, name, len(paths), unit="picture", disable=None))
+            report[name] = {
+                model: _summarise([each[model] for each in scores]) for model in scores[0]
+            }
     return report
 
 
