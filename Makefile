@@ -1,20 +1,20 @@
 # Two commands do everything: `make serve` and `make test`. Both install what they need, once.
 PYTHON ?= python3
-HOST ?= 127.0.0.1
-PORT ?= 8000
 # Passed to pip, for instance to take PyTorch's CPU build from PyTorch's own index.
 PIP_FLAGS ?=
-# The newest PyTorch that the tests have seen; a range would admit builds with gigabytes of CUDA.
-TORCH := $(shell sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_FLAGS)
+
+# Only from make's own command line: an environment's HOST is another's, and SHARPEN_HOST is ours.
+SERVE_OPTIONS = $(if $(filter command,$(origin HOST)),--host '$(HOST)') \
+	$(if $(filter command,$(origin PORT)),--port '$(PORT)')
 
 .PHONY: serve test check format install-trainer clean
 
 serve: $(VENV)/.installed-service
-	$(BIN)/python -m service serve --host $(HOST) --port $(PORT)
+	$(BIN)/python -m service serve $(SERVE_OPTIONS)
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
@@ -34,19 +34,12 @@ install-trainer: $(VENV)/.installed-trainer
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
-$(VENV)/.installed-torch: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) $(TORCH)
-	@touch $@
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is too old: CPython 3.11 or newer is needed; name one by PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
 
-$(VENV)/.installed-service: $(VENV)/.installed-torch
-	$(PIP) --editable '.[service]'
-	@touch $@
-
-$(VENV)/.installed-trainer: $(VENV)/.installed-torch
-	$(PIP) --editable '.[trainer]'
-	@touch $@
-
-$(VENV)/.installed-dev: $(VENV)/.installed-service
-	$(PIP) --editable '.[dev]'
+# What is installed besides the core; an editable install, so that the code runs as it stands here.
+$(VENV)/.installed-%: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) --editable '.[$*]'
 	@touch $@
