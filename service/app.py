@@ -1,6 +1,8 @@
 """The application: its middleware, its routes, and what lives as long as it does."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -15,6 +17,9 @@ from service.problems import UnexpectedErrors, install_problems
 from service.resources import Resources, set_resources
 from service.routes import evaluate, health, models, sharpen
 from service.settings import Settings
+from sharpening.errors import SharpeningError
+
+logger = logging.getLogger(__name__)
 
 _API_VERSION = "1"
 """Of the HTTP contract, not of the package."""
@@ -22,10 +27,21 @@ _API_VERSION = "1"
 Loader = Callable[[Settings], ModelStore]
 
 
-def create_app(settings: Settings | None = None, *, load: Loader = load_models) -> FastAPI:
+def _stay_unready() -> None:
+    """Answer that the service lives and is not ready, which whoever runs it can see."""
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    load: Loader = load_models,
+    give_up: Callable[[], None] = _stay_unready,
+) -> FastAPI:
     """Return the application; `settings` come from the environment by default.
 
-    `load` is called once, at start; what it raises keeps the application from starting.
+    `load` is called once, at start and in the background: until it is done the service lives but
+    is not ready. If it fails, the reason is logged and `give_up` is called. `state.loading` is the
+    task that does this.
     """
     settings = settings or Settings()
 
@@ -36,12 +52,13 @@ def create_app(settings: Settings | None = None, *, load: Loader = load_models) 
             threads=settings.inference_threads,
             codec_workers=settings.codec_workers,
         )
+        start = partial(_become_ready, app, settings, inference, load)
+        app.state.loading = asyncio.create_task(_try(start, give_up))
         try:
-            loaded = await inference.run_model(partial(load, settings))
-            await inference.run_model(partial(warm_up, loaded.value))
-            set_resources(app, Resources(settings, loaded.value, inference))
             yield
         finally:
+            app.state.loading.cancel()
+            await asyncio.wait([app.state.loading])
             set_resources(app, None)
             inference.close()
 
@@ -58,6 +75,27 @@ def create_app(settings: Settings | None = None, *, load: Loader = load_models) 
         app.include_router(module.router)
     app.add_api_route("/", _show_documentation, include_in_schema=False)
     return app
+
+
+async def _become_ready(
+    app: FastAPI, settings: Settings, inference: Inference, load: Loader
+) -> None:
+    loaded = await inference.run_model(partial(load, settings))
+    await inference.run_model(partial(warm_up, loaded.value))
+    set_resources(app, Resources(settings, loaded.value, inference))
+    logger.info("ready")
+
+
+async def _try(start: Callable[[], Awaitable[None]], give_up: Callable[[], None]) -> None:
+    """Await `start`; what it raises has nobody else to go to."""
+    try:
+        await start()
+    except SharpeningError as error:
+        logger.critical("cannot start: %s", error)
+        give_up()
+    except Exception:
+        logger.critical("cannot start", exc_info=True)
+        give_up()
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:

@@ -3,13 +3,16 @@
 Never decodes a picture. Starlette's own limit on parts does not bound files, hence the counting.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import Request
 from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import BodyTooLargeError
+from service.errors import BodyTooLargeError, BrokenFormError
 from sharpening.codec import MEDIA_TYPES
 from sharpening.errors import BrokenImageError, ParameterError, UnsupportedImageError
 
@@ -80,12 +83,12 @@ async def read_image(request: Request) -> bytes:
     """Return the picture of the request: the body itself, or the multipart file `image`.
 
     What the picture is, its own bytes say; the `Content-Type` only says where it is. Raises
-    `UnsupportedImageError` for other content types, `BrokenImageError` for an empty picture and
-    `ParameterError` for a form without it.
+    `UnsupportedImageError` for other content types, `BrokenImageError` for an empty picture,
+    `BrokenFormError` for a form that cannot be read and `ParameterError` for one without it.
     """
     content_type = _content_type(request)
     if content_type == _MULTIPART:
-        async with request.form(max_files=1, max_fields=_MAX_TEXT_FIELDS) as form:
+        async with _open_form(request, max_files=1) as form:
             return await _read_file(form, "image")
     if content_type.startswith("image/") or content_type in _UNTYPED:
         return _check_filled(await request.body(), "the request body")
@@ -106,7 +109,7 @@ async def read_pair(request: Request) -> tuple[bytes, bytes | None]:
             f"the Content-Type is {content_type!r}: send a {_MULTIPART} with the file 'reference' "
             "and, unless it is to be blurred here, the file 'image'"
         )
-    async with request.form(max_files=2, max_fields=_MAX_TEXT_FIELDS) as form:
+    async with _open_form(request, max_files=2) as form:
         reference = await _read_file(form, "reference")
         image = await _read_file(form, "image") if "image" in form else None
         return reference, image
@@ -114,6 +117,22 @@ async def read_pair(request: Request) -> tuple[bytes, bytes | None]:
 
 def _content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@asynccontextmanager
+async def _open_form(request: Request, *, max_files: int) -> AsyncIterator[FormData]:
+    try:
+        form = await request.form(max_files=max_files, max_fields=_MAX_TEXT_FIELDS)
+    except HTTPException as error:
+        raise BrokenFormError(f"the form cannot be read: {error.detail}") from error
+    except ValueError as error:  # Starlette asks Python's codecs for any charset that it is told
+        raise BrokenFormError(
+            f"the form cannot be read ({error}): send it as UTF-8, without a charset"
+        ) from error
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 async def _read_file(form: FormData, name: str) -> bytes:

@@ -5,15 +5,14 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
 from pydantic import ValidationError
 
 from service.app import create_app
-from service.models import ModelStore, load_models
-from service.settings import Settings
-from sharpening.errors import SharpeningError
+from service.settings import Settings, name_variables
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,24 +20,44 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _build_parser().parse_args(arguments)
     match options.command:
         case "serve":
-            serve(_read_settings(host=options.host, port=options.port))
+            settings = _read_settings(host=options.host, port=options.port)
+            configure_logging(settings)
+            serve(settings)
+
+
+def configure_logging(settings: Settings) -> None:
+    """Log to standard error, Python's warnings too, and never what is in a file."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.captureWarnings(True)
+    pillow = logging.getLogger("PIL")  # whose debug lines are the values of a picture's tags
+    pillow.setLevel(max(logging.INFO, logging.getLogger().level))
 
 
 def serve(settings: Settings) -> None:
     """Serve over HTTP until told to stop; exit 0 on SIGTERM, 1 if there are no models to serve."""
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    # uvicorn stops gracefully on SIGTERM and then raises it once more, to whoever was there before
-    signal.signal(signal.SIGTERM, _exit)
-    models = _load_models(settings)
-    uvicorn.run(
-        create_app(settings, load=lambda _: models),
+    gave_up = False
+
+    def give_up() -> None:
+        nonlocal gave_up
+        gave_up = server.should_exit = True
+
+    config = uvicorn.Config(
+        create_app(settings, give_up=give_up),
         host=settings.host,
         port=settings.port,
+        timeout_graceful_shutdown=settings.drain_timeout_s,
         log_config=None,
         access_log=False,
     )
+    server = uvicorn.Server(config)
+    # uvicorn stops gracefully on SIGTERM and then raises it once more, to whoever was there before
+    signal.signal(signal.SIGTERM, _exit)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if gave_up:
+        sys.exit(1)
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -48,7 +67,7 @@ def _build_parser() -> argparse.ArgumentParser:
         "serve",
         help="serve over HTTP",
         description="Serve over HTTP. All other settings come from the environment: "
-        + ", ".join(f"SHARPEN_{name.upper()}" for name in Settings.model_fields),
+        + ", ".join(name_variables()),
     )
     serve_parser.add_argument("--host", help="address to listen on (SHARPEN_HOST)")
     serve_parser.add_argument("--port", type=int, help="port to listen on (SHARPEN_PORT)")
@@ -60,15 +79,15 @@ def _read_settings(*, host: str | None, port: int | None) -> Settings:
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
-        sys.exit(f"sharpen: the settings do not fit: {error}")
+        sys.exit(f"sharpen: the settings do not fit: {_explain(error)}")
 
 
-def _load_models(settings: Settings) -> ModelStore:
-    """Load before the server starts, which would answer an error with a page of its own calls."""
-    try:
-        return load_models(settings)
-    except SharpeningError as error:
-        sys.exit(f"sharpen: cannot start: {error}")
+def _explain(error: ValidationError) -> str:
+    """Say in one line which settings do not fit, without pydantic's own wording around it."""
+    return "; ".join(
+        ": ".join([*map(str, entry["loc"]), entry["msg"].removeprefix("Value error, ")])
+        for entry in error.errors()
+    )
 
 
 def _exit(_signal: int, _frame: FrameType | None) -> None:

@@ -32,5 +32,9 @@ class BodyTooLargeError(ServiceError):
         super().__init__(f"the request body has more than {limit_bytes} bytes: send a smaller one")
 
 
+class BrokenFormError(ServiceError):
+    """The multipart form cannot be read: its header, its parts or how many there are."""
+
+
 class NotAcceptableError(ServiceError):
     """No media type that the client accepts can hold the answer."""

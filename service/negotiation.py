@@ -1,15 +1,18 @@
 """Which media type an answer has: what the client names, else what it accepts, else as sent.
 
-Never runs a network. Whether a format can hold a picture is asked of the codec, by one pixel of
-the picture, so that a refusal comes before the work and not after it.
+Never runs a network. Whether a format can hold a picture is asked of the codec, so that a refusal
+comes before the work and not after it.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from service.errors import NotAcceptableError
-from sharpening.codec import FORMATS, MEDIA_TYPES, Format, Image, encode
+from sharpening.codec import FORMATS, MEDIA_TYPES, Format, Image, check_format
 from sharpening.errors import CannotEncodeError
+
+FORMATS_OF_MEDIA_TYPES: dict[str, Format] = {
+    media_type: format_ for format_, media_type in MEDIA_TYPES.items()
+}
 
 
 def choose_format(image: Image, *, requested: Format | None, accept: str | None) -> Format:
@@ -18,23 +21,31 @@ def choose_format(image: Image, *, requested: Format | None, accept: str | None)
     Raises `CannotEncodeError` if the `requested` one cannot hold it and `NotAcceptableError` if
     none that the `Accept` header allows can.
     """
-    if requested is not None:
-        _check_format(image, requested)
-        return requested
+    if requested is None:
+        return FORMATS_OF_MEDIA_TYPES[choose_media_type(image, accept=accept)]
+    check_format(image, requested)
+    return requested
+
+
+def choose_media_type(image: Image, *, accept: str | None, others: Sequence[str] = ()) -> str:
+    """Return the most wanted of `others`, which need not hold `image`, and the formats that can.
+
+    Among equally wanted ones `others` come first, then the format `image` came in. Raises
+    `NotAcceptableError` if there is none.
+    """
     reason: CannotEncodeError | None = None
-    for media_type in rank_offers(accept, offer_formats(image)):
-        format_ = _format_of(media_type)
+    for media_type in rank_offers(accept, [*others, *_offer_formats(image)]):
         try:
-            _check_format(image, format_)
+            if media_type not in others:
+                check_format(image, FORMATS_OF_MEDIA_TYPES[media_type])
         except CannotEncodeError as error:
             reason = error
         else:
-            return format_
+            return media_type
     raise NotAcceptableError(f"Accept is {accept!r}, but {reason}") from reason
 
 
-def offer_formats(image: Image) -> list[str]:
-    """Return the media types an answer can have, the one `image` came in first."""
+def _offer_formats(image: Image) -> list[str]:
     return [MEDIA_TYPES[format_] for format_ in sorted(FORMATS, key=lambda f: f != image.format)]
 
 
@@ -74,12 +85,3 @@ def _parse_range(entry: str) -> tuple[str, float]:
 def _parse_weight(value: str) -> float:
     is_number = value.replace(".", "", 1).isdecimal() and value.isascii()
     return float(value) if is_number else 0.0
-
-
-def _format_of(media_type: str) -> Format:
-    return next(format_ for format_ in FORMATS if MEDIA_TYPES[format_] == media_type)
-
-
-def _check_format(image: Image, format_: Format) -> None:
-    alpha = None if image.alpha is None else image.alpha[:1, :1]
-    encode(replace(image, pixels=image.pixels[:1, :1], alpha=alpha), format_)

@@ -3,6 +3,7 @@
 Never lets the text of an unexpected error out: it goes to the log, under the request's id.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import (
     BodyTooLargeError,
+    BrokenFormError,
     NotAcceptableError,
     NotReadyError,
     UnknownModelError,
@@ -52,6 +54,7 @@ class Kind:
 
 
 KINDS: dict[type[SharpeningError], Kind] = {
+    BrokenFormError: Kind(400, "broken-form", "The form cannot be read"),
     BrokenImageError: Kind(400, "broken-image", "The picture is damaged"),
     UnknownModelError: Kind(404, "unknown-model", "No such model"),
     NotAcceptableError: Kind(406, "not-acceptable", "No accepted format can hold the answer"),
@@ -67,6 +70,8 @@ KINDS: dict[type[SharpeningError], Kind] = {
 """Errors that are not here, nor below one that is, are unexpected: 500."""
 
 _UNEXPECTED = Kind(500, "unexpected", "The service failed")
+_QUOTE_ID = "an unexpected error; quote the request_id to the operator"
+_CUT_OFF = "the service is stopping and could not wait for the end of this request: send it again"
 
 
 class Problem(BaseModel):
@@ -99,7 +104,10 @@ def install_problems(app: FastAPI) -> None:
 
 
 class UnexpectedErrors:
-    """ASGI middleware: an error that nothing else answered becomes a 500 and a log entry."""
+    """ASGI middleware: an error that nothing else answered becomes a 500 and a log entry.
+
+    A request that the server cuts off, because its time to drain is over, is told so by a 503.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -108,6 +116,7 @@ class UnexpectedErrors:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        request = Request(scope)
         started = False
 
         async def send_and_note(message: Message) -> None:
@@ -119,12 +128,14 @@ class UnexpectedErrors:
             await self.app(scope, receive, send_and_note)
         except ClientDisconnect:
             return
+        except asyncio.CancelledError:
+            if started:
+                raise
+            await _respond(request, KINDS[NotReadyError], _CUT_OFF)(scope, receive, send)
         except Exception:
-            request = Request(scope)
             logger.exception("unexpected error, id=%s", request.state.request_id)
             if not started:
-                detail = "an unexpected error; quote the request_id to the operator"
-                await _respond(request, _UNEXPECTED, detail)(scope, receive, send)
+                await _respond(request, _UNEXPECTED, _QUOTE_ID)(scope, receive, send)
 
 
 def _respond(

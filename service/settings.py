@@ -3,10 +3,12 @@
 Never read again while serving, and never changed.
 """
 
+import os
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sharpening.codec import MAX_PIXELS
@@ -15,13 +17,15 @@ from sharpening.runtimes import RuntimeName
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
+_PREFIX = "SHARPEN_"
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class Settings(BaseSettings):
     """The settings; the environment variable of each is its name in capitals after `SHARPEN_`."""
 
-    model_config = SettingsConfigDict(env_prefix="SHARPEN_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
 
     weights_dir: Path = Field(
         default=_REPOSITORY / "weights", description="Folder whose *.safetensors are loaded."
@@ -56,7 +60,23 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 takes a free one.")
+    drain_timeout_s: int = Field(
+        default=20,
+        ge=0,
+        description="Seconds that requests under way have to end once the service is told to stop.",
+    )
     log_level: LogLevel = Field(default="info", description="debug, info, warning or error.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_variables(cls, given: Any) -> Any:
+        """Refuse what is not read and yet looks as if it were: mostly a typing error."""
+        known = name_variables()
+        meant = (name for name in os.environ if name.upper().startswith(_PREFIX))
+        unknown = sorted(name for name in meant if name.upper() not in known)
+        if unknown:
+            raise ValueError("; ".join(_explain_unknown(name, known) for name in unknown))
+        return given
 
     @field_validator("profile")
     @classmethod
@@ -74,3 +94,13 @@ class Settings(BaseSettings):
     def max_evaluate_pixels(self) -> int:
         """The smaller of both limits, in pixels."""
         return min(self.max_pixels, round(self.max_evaluate_megapixels * 1e6))
+
+
+def name_variables() -> list[str]:
+    """Return the environment variables that set something."""
+    return [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields]
+
+
+def _explain_unknown(name: str, known: list[str]) -> str:
+    (nearest,) = get_close_matches(name.upper(), known, n=1, cutoff=0)
+    return f"the environment variable {name} sets nothing: did you mean {nearest}?"

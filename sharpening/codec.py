@@ -30,6 +30,11 @@ MEDIA_TYPES: dict[Format, str] = {name: f"image/{name}" for name in FORMATS}
 MAX_PIXELS = 64_000_000
 DEFAULT_QUALITY = 90
 
+_MAX_SIDE_PX: dict[Format, int] = {"jpeg": 65_500, "webp": 16_383}
+"""What libjpeg and WebP's own header allow; the other formats hold any side that fits here."""
+
+_MAX_JPEG_EXIF_BYTES = 65_533
+
 _FORMATS_OF_PILLOW: dict[str, Format] = {
     "PNG": "png",
     "JPEG": "jpeg",
@@ -140,10 +145,7 @@ def encode(image: Image, format_: Format | None = None, *, quality: int | None =
     """
     target = format_ or image.format
     options = _options(target, DEFAULT_QUALITY if quality is None else quality)
-    if target == "jpeg" and image.alpha is not None:
-        raise CannotEncodeError("JPEG cannot hold transparency: ask for png, webp or tiff")
-    if image.bit_depth == 16 and target not in {"png", "tiff"}:
-        raise CannotEncodeError(f"{target} cannot hold 16 bits per channel: ask for png or tiff")
+    check_format(image, target)
     joined = _join(image)
     buffer = io.BytesIO()
     try:
@@ -156,6 +158,24 @@ def encode(image: Image, format_: Format | None = None, *, quality: int | None =
             f"metadata ({error}): ask for another format"
         ) from error
     return buffer.getvalue()
+
+
+def check_format(image: Image, format_: Format) -> None:
+    """Raise `CannotEncodeError` if `format_` cannot hold the picture; looks at no pixel's value."""
+    height, width = image.pixels.shape[:2]
+    if format_ == "jpeg" and image.alpha is not None:
+        raise CannotEncodeError("JPEG cannot hold transparency: ask for png, webp or tiff")
+    if format_ == "jpeg" and len(image.exif or b"") > _MAX_JPEG_EXIF_BYTES:
+        raise CannotEncodeError("EXIF data is too long for JPEG: ask for png, webp or tiff")
+    if image.bit_depth == 16 and format_ not in {"png", "tiff"}:
+        raise CannotEncodeError(f"{format_} cannot hold 16 bits per channel: ask for png or tiff")
+    if image.bit_depth == 16 and (not image.greyscale or image.alpha is not None):
+        raise CannotEncodeError("16-bit pictures can only be written as opaque greyscale")
+    if max(height, width) > _MAX_SIDE_PX.get(format_, max(height, width)):
+        raise CannotEncodeError(
+            f"{format_} cannot hold {width}x{height} px, only {_MAX_SIDE_PX[format_]} px a side: "
+            "ask for png or tiff"
+        )
 
 
 def _open(data: bytes, max_pixels: int) -> PillowImage.Image:
@@ -309,10 +329,6 @@ def _cmyk_to_rgb(upright: PillowImage.Image, icc_profile: bytes | None) -> npt.N
 
 
 def _join(image: Image) -> PillowImage.Image:
-    if image.bit_depth == 16:
-        if not image.greyscale or image.alpha is not None:
-            raise CannotEncodeError("16-bit pictures can only be written as opaque greyscale")
-        return PillowImage.fromarray(_to_grey(image.pixels))
     if image.greyscale:
         colour = PillowImage.fromarray(_to_grey(image.pixels))
     else:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from service.access import Work, note_work
 from service.bodies import PAIR_BODY, read_pair
 from service.models import Model
-from service.negotiation import choose_format, offer_formats, rank_offers
+from service.negotiation import FORMATS_OF_MEDIA_TYPES, choose_media_type
 from service.problems import describe_problems
 from service.resources import ReadyResources
 from service.spans import Spans
@@ -114,10 +114,8 @@ def _open(
 
 def _choose_answer(blurred: Image, accept: str | None) -> Format | None:
     """Return None for JSON, which is also what equal wishes mean, else the picture's format."""
-    ranked = rank_offers(accept, [_JSON, *offer_formats(blurred)])
-    if ranked[0] == _JSON:
-        return None
-    return choose_format(blurred, requested=None, accept=accept)
+    media_type = choose_media_type(blurred, accept=accept, others=[_JSON])
+    return FORMATS_OF_MEDIA_TYPES.get(media_type)
 
 
 def _judge(

@@ -1,6 +1,7 @@
 """Small models in files, and the application around them with its real lifespan."""
 
 import io
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
@@ -28,8 +29,8 @@ StartClient = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"SHARPEN_{name.upper()}", raising=False)
+    for name in [name for name in os.environ if name.upper().startswith("SHARPEN_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +82,7 @@ def settings(weights_dir: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def start_client() -> StartClient:
-    """Enter the application's lifespan and return a client that calls it in this process."""
+    """Enter the application's lifespan and return a client that calls it once it is ready."""
 
     @asynccontextmanager
     async def start(settings: Settings, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
@@ -91,6 +92,7 @@ def start_client() -> StartClient:
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://service") as client,
         ):
+            await app.state.loading
             yield client
 
     return start

@@ -2,9 +2,9 @@
 
 import asyncio
 import dataclasses
+import logging
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -70,12 +70,68 @@ async def test_health_answers_while_a_picture_is_in_the_network(
         assert (await sharpening).status_code == 200
 
 
-async def test_it_does_not_start_without_a_student(tmp_path: Path) -> None:
-    app = create_app(Settings(weights_dir=tmp_path))
+async def test_it_lives_and_is_not_ready_while_its_models_are_loaded(settings: Settings) -> None:
+    release = threading.Event()
 
-    with pytest.raises(WeightsError, match="no student"):
-        async with app.router.lifespan_context(app):
-            pass
+    def load(settings: Settings) -> ModelStore:
+        assert release.wait(PATIENCE_S), "the start was held up by the loading"
+        return load_models(settings)
+
+    app = create_app(settings, load=load)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://service") as client,
+    ):
+        live = await client.get("/health/live")
+        early = await client.get("/health/ready")
+        release.set()
+        await app.state.loading
+        late = await client.get("/health/ready")
+
+    assert [live.status_code, early.status_code, late.status_code] == [200, 503, 200]
+    assert early.json()["type"] == "urn:sharpening:problem:not-ready"
+
+
+async def test_it_can_end_while_its_models_are_loaded(settings: Settings) -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    def load(settings: Settings) -> ModelStore:
+        entered.set()
+        assert release.wait(PATIENCE_S)
+        return load_models(settings)
+
+    app = create_app(settings, load=load)
+    async with app.router.lifespan_context(app):
+        assert await asyncio.to_thread(entered.wait, PATIENCE_S)
+        release.set()
+
+    assert app.state.loading.done()
+    assert app.state.resources is None
+
+
+@pytest.mark.parametrize("error", [WeightsError("there is no student"), MemoryError("no room")])
+async def test_a_failure_to_load_is_logged_and_the_application_gives_up_unready(
+    settings: Settings, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    def load(_settings: Settings) -> ModelStore:
+        raise error
+
+    given_up: list[bool] = []
+    app = create_app(settings, load=load, give_up=lambda: given_up.append(True))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://service") as client,
+    ):
+        await app.state.loading
+        ready = await client.get("/health/ready")
+
+    assert given_up == [True]
+    assert ready.status_code == 503
+    (record,) = [record for record in caplog.records if record.levelno == logging.CRITICAL]
+    assert record.getMessage().startswith("cannot start")
+    assert str(error) in caplog.text
 
 
 async def test_root_leads_to_the_documentation(client: httpx.AsyncClient) -> None:

@@ -82,7 +82,8 @@ async def test_a_form_with_too_many_files_is_400(client: httpx.AsyncClient) -> N
     answer = await client.post("/sharpen", files=[("image", b"a"), ("image", b"b")])
 
     assert answer.status_code == 400
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "urn:sharpening:problem:broken-form"
+    assert "Too many files" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("request_", [{"content": b""}, {"files": {"image": b""}}])
@@ -101,7 +102,22 @@ async def test_a_broken_form_is_400(client: httpx.AsyncClient) -> None:
     answer = await client.post("/sharpen", content=b"no boundary here", headers=headers)
 
     assert answer.status_code == 400
-    assert answer.json()["type"] == "urn:sharpening:problem:bad-request"
+    assert answer.json()["type"] == "urn:sharpening:problem:broken-form"
+
+
+@pytest.mark.parametrize("path", ["/sharpen", "/evaluate"])
+@pytest.mark.parametrize("charset", ["undefined", "punycode", "a\0b"])
+async def test_a_charset_that_cannot_be_read_is_400(
+    client: httpx.AsyncClient, path: str, charset: str
+) -> None:
+    headers = {"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"}
+    part = b'Content-Disposition: form-data; name="a"\r\n\r\na..b' + b"c" * 70
+    body = b"--x\r\n" + part + b"\r\n--x--\r\n"
+
+    answer = await client.post(path, content=body, headers=headers)
+
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "urn:sharpening:problem:broken-form"
 
 
 async def test_a_declared_length_over_the_limit_is_413_before_a_byte_is_read(

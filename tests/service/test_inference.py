@@ -47,17 +47,22 @@ async def test_codec_works_while_a_network_is_busy(inference: Inference) -> None
 
 
 async def test_one_worker_runs_one_picture_at_a_time(inference: Inference) -> None:
-    running = threading.Semaphore(1)
+    release = threading.Event()
+    first = asyncio.create_task(inference.run_model(lambda: release.wait(PATIENCE_S)))
+    second = asyncio.create_task(inference.run_model(release.is_set))
+    while not _count_model_threads():
+        await asyncio.sleep(0)
 
-    def work() -> bool:
-        alone = running.acquire(blocking=False)
-        if alone:
-            running.release()
-        return alone
+    threads = _count_model_threads()  # a pool starts one at once for whatever it need not queue
+    release.set()
 
-    alone = await asyncio.gather(*(inference.run_model(work) for _ in range(20)))
+    assert threads == 1
+    assert (await first).value
+    assert (await second).value
 
-    assert all(timed.value for timed in alone)
+
+def _count_model_threads() -> int:
+    return sum(thread.name.startswith("model_") for thread in threading.enumerate())
 
 
 async def test_error_of_the_work_reaches_the_caller(inference: Inference) -> None:

@@ -76,21 +76,16 @@ def test_the_newest_of_two_students_has_the_plain_name(
     assert store.get(f"student@{older[:12]}").sha256 == older
 
 
-def test_a_student_of_another_profile_is_found_by_its_profile_only(
-    tmp_path: Path, make_student: MakeStudent, save_network: SaveNetwork
-) -> None:
-    save_network(tmp_path / "paper.safetensors", make_student(1))
-    other = save_network(
-        tmp_path / "other.safetensors",
-        make_student(2),
-        profile="other",
-        created=datetime(2026, 1, 1, tzinfo=UTC),
-    )
+def test_a_student_of_another_profile_is_found_by_its_profile_only(settings: Settings) -> None:
+    paper = load_models(settings).get("student")
+    newer = {"profile": "other", "created": datetime(2026, 1, 1, tzinfo=UTC)}
+    card = paper.card.model_copy(update=newer)  # unchecked: there is no second profile yet
+    other = dataclasses.replace(paper, name="student@other", card=card)
 
-    store = load_models(Settings(weights_dir=tmp_path, device="cpu"))
+    store = ModelStore([paper, other], profile="paper")
 
-    assert store.get("other/student").sha256 == other
-    assert store.get("student").card.profile == "paper"
+    assert store.get("other/student") is other
+    assert store.get("student") is store.get("paper/student") is paper
 
 
 def test_a_refused_file_is_logged_with_the_reason_and_left_out(

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from service.errors import NotAcceptableError
-from service.negotiation import choose_format, rank_offers
+from service.negotiation import choose_format, choose_media_type, rank_offers
 from sharpening.codec import Format, Image
 from sharpening.errors import CannotEncodeError
 
@@ -57,6 +57,36 @@ def test_accept_falls_back_to_the_next_format_that_holds_the_picture() -> None:
 def test_accept_that_no_format_satisfies_says_why() -> None:
     with pytest.raises(NotAcceptableError, match="transparency"):
         choose_format(TRANSPARENT, requested=None, accept="image/jpeg")
+
+
+WIDE = Image(np.zeros((2, 17_000, 3), np.uint8), format="png")
+
+
+def test_a_side_too_long_for_a_format_leaves_the_next() -> None:
+    accept = "image/webp, image/png;q=0.5"
+
+    assert choose_format(WIDE, requested=None, accept=accept) == "png"
+
+
+def test_a_named_format_whose_sides_are_too_short_is_an_error() -> None:
+    with pytest.raises(CannotEncodeError, match="17000x2 px"):
+        choose_format(WIDE, requested="webp", accept=None)
+
+
+def test_another_type_comes_before_the_formats_unless_it_is_less_wanted() -> None:
+    others = ["application/json"]
+
+    assert choose_media_type(OPAQUE, accept=None, others=others) == "application/json"
+    less_wanted = "application/json;q=0.9, image/*"
+    assert choose_media_type(OPAQUE, accept=less_wanted, others=others) == "image/jpeg"
+
+
+def test_another_type_is_taken_where_no_wanted_format_holds_the_picture() -> None:
+    accept = "image/jpeg, application/json;q=0.5"
+
+    chosen = choose_media_type(TRANSPARENT, accept=accept, others=["application/json"])
+
+    assert chosen == "application/json"
 
 
 def test_the_most_specific_range_decides() -> None:

@@ -1,5 +1,6 @@
 """Each line of the table from errors to HTTP, seen from outside where a client can cause it."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -148,6 +149,12 @@ async def test_an_unexpected_error_is_500_and_its_text_is_in_the_log_only(
     assert str(problem["request_id"]) in caplog.text
 
 
+async def test_a_request_that_is_cut_off_is_503() -> None:
+    answer = await _get_from_failing_app(asyncio.CancelledError())
+
+    check_problem(answer, 503, "not-ready")
+
+
 async def test_a_client_that_went_away_is_not_an_error(caplog: pytest.LogCaptureFixture) -> None:
     with (
         caplog.at_level(logging.INFO),
@@ -171,7 +178,7 @@ def test_types_are_all_different() -> None:
     assert SharpeningError not in KINDS
 
 
-async def _get_from_failing_app(error: Exception) -> httpx.Response:
+async def _get_from_failing_app(error: BaseException) -> httpx.Response:
     app = FastAPI()
     app.add_middleware(UnexpectedErrors)
     app.add_middleware(AccessLog)

@@ -25,6 +25,7 @@ def test_environment_sets_what_it_names(monkeypatch: pytest.MonkeyPatch) -> None
         ("MAX_BODY_BYTES", "0"),
         ("RUNTIME", "no-such-runtime"),
         ("LOG_LEVEL", "loud"),
+        ("DRAIN_TIMEOUT_S", "-1"),
     ],
 )
 def test_value_out_of_range_is_refused_by_name(
@@ -34,6 +35,22 @@ def test_value_out_of_range_is_refused_by_name(
 
     with pytest.raises(ValidationError, match=name.lower()):
         Settings()
+
+
+@pytest.mark.parametrize("name", ["SHARPEN_WEIGHT_DIR", "sharpen_weightsdir"])
+def test_a_mistyped_variable_is_refused_by_name_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "weights")
+
+    with pytest.raises(ValidationError, match=f"{name} sets nothing.*SHARPEN_WEIGHTS_DIR"):
+        Settings()
+
+
+def test_a_variable_in_small_letters_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("sharpen_port", "1234")
+
+    assert Settings().port == 1234
 
 
 def test_settings_cannot_be_changed() -> None:

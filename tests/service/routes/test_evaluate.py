@@ -91,6 +91,20 @@ async def test_json_is_the_answer_unless_a_picture_is_wanted_more(
     assert "decode;dur=" in answer.headers["server-timing"]
 
 
+async def test_json_is_the_answer_where_the_picture_fits_no_format_that_is_wanted_more(
+    client: httpx.AsyncClient, photograph: np.ndarray, to_file: ToFile
+) -> None:
+    data = to_file(np.dstack([photograph, photograph[..., 0]]))
+    headers = {"Accept": "image/jpeg, application/json;q=0.5"}
+
+    answer = await client.post(
+        "/evaluate", files={"reference": data, "image": data}, headers=headers
+    )
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+
+
 async def test_nothing_acceptable_is_406(
     client: httpx.AsyncClient, photograph: np.ndarray, to_file: ToFile
 ) -> None:

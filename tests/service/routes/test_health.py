@@ -20,6 +20,7 @@ async def test_it_lives_but_is_not_ready_before_start_and_after_the_end(
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
         before = await client.get("/health/ready")
         async with app.router.lifespan_context(app):
+            await app.state.loading
             during = await client.get("/health/ready")
         after = await client.get("/health/ready")
         live = await client.get("/health/live")

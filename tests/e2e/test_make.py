@@ -1,0 +1,36 @@
+"""Where `make serve` takes the address from; nothing is installed or started."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+
+
+def read_serve_command(*arguments: str, **variables: str) -> list[str]:
+    """Return the words after `serve` that make would run with this environment."""
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
+    printed = subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", "serve", *arguments],
+        cwd=REPOSITORY,
+        env=inherited | variables,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    return printed.splitlines()[-1].partition(" serve")[2].replace("'", "").split()
+
+
+def test_host_and_port_of_the_command_line_are_passed_on() -> None:
+    command = read_serve_command("HOST=0.0.0.0", "PORT=9000")
+
+    assert command == ["--host", "0.0.0.0", "--port", "9000"]
+
+
+def test_host_and_port_of_the_environment_are_somebody_elses() -> None:
+    assert read_serve_command(HOST="x86_64-conda-linux-gnu", PORT="1") == []
