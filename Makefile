@@ -14,7 +14,7 @@ SERVE_OPTIONS = $(if $(filter command,$(origin HOST)),--host '$(HOST)') \
 .PHONY: serve test check format install-trainer clean
 
 serve: $(VENV)/.installed-service
-	$(BIN)/python -m service serve $(SERVE_OPTIONS)
+	$(BIN)/python -m service $(SERVE_OPTIONS)
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
