@@ -2,8 +2,7 @@
 
 The degradation keeps all its information on the half-size grid, so the student folds 2x2 px into
 channels (space-to-depth, as in ESPCN, https://arxiv.org/abs/1609.05158, run backwards), works
-there, and unfolds. Unlike ESPCN it predicts a correction to its own input, which therefore
-passes through untouched where the picture is already sharp.
+there, and unfolds. Unlike ESPCN it predicts a correction to its own input, of the same size.
 """
 
 import torch.nn.functional as F
