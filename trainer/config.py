@@ -48,6 +48,7 @@ class Schedule(_Model):
     gradient_norm_limit: float = Field(default=0.5, gt=0)
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
     precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16 is used only where the device computes in it itself."""
     validate_every_steps: int = Field(default=1000, ge=1)
     log_every_steps: int = Field(default=100, ge=1)
     checkpoint_every_s: float = Field(default=120.0, ge=0)

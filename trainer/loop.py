@@ -84,6 +84,7 @@ class Job:
     schedule: Schedule
     run: RunFolder
     validate: Validate
+    low_precision: bool = False
     clock: Callable[[], float] = time.monotonic
 
 
@@ -153,8 +154,7 @@ def _learn(learner: Learner, job: Job, rate: float) -> dict[str, Tensor]:
     planes = {
         name: _to_planes(pixels, device) for name, pixels in job.sampler.draw(learner.step).items()
     }
-    low_precision = job.schedule.precision == "bfloat16"
-    with torch.autocast(device.type, torch.bfloat16, enabled=low_precision):
+    with torch.autocast(device.type, torch.bfloat16, enabled=job.low_precision):
         losses = job.task.losses(learner.network, planes)
     for group in learner.optimiser.param_groups:
         group["lr"] = rate

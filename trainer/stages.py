@@ -17,7 +17,7 @@ from sharpening.networks import Network, build_network
 from sharpening.runtimes import choose_runtime
 from sharpening.runtimes.torch import TorchRuntime, choose_device, restore_tensors
 from sharpening.weights import Weights, load_weights
-from trainer.config import Config, RunSettings, Stage
+from trainer.config import Config, RunSettings, Schedule, Stage
 from trainer.loop import Job, Learner, Validate, create_learner, measure_progress, train
 from trainer.patches import Sampler, crop_centre
 from trainer.photographs import Photograph, find_photographs, hash_photographs, split_photographs
@@ -161,6 +161,7 @@ class _TrainingRun:
             ),
             schedule=schedule,
             run=run,
+            low_precision=_choose_low_precision(schedule, choose_device(self.place.device)),
             validate=_validator(cropped, self.place.device),
         )
         return job, [each for each in training if each.sha256 in pictures]
@@ -171,6 +172,20 @@ class _TrainingRun:
             return Restoration()
         weights = self.config.distillation
         return Distillation(weights.truth_weight, weights.teacher_weight)
+
+
+def _choose_low_precision(schedule: Schedule, device: torch.device) -> bool:
+    """Whether to compute in bfloat16: where it is wanted and the device does it itself."""
+    if schedule.precision == "float32":
+        return False
+    if device.type == "cuda":
+        supported = bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    else:
+        capabilities = torch.cpu.get_capabilities()
+        supported = any(has for name, has in capabilities.items() if "bf16" in name)
+    if not supported:
+        logger.warning("%s would only emulate bfloat16: training in float32", device)
+    return supported
 
 
 def _validator(pictures: Sequence[Picture], device: str) -> Validate:
