@@ -53,7 +53,9 @@ class Settings(BaseSettings):
         default=MAX_PIXELS / 1e6, gt=0, description="Largest picture, checked before decoding."
     )
     max_evaluate_megapixels: float = Field(
-        default=16, gt=0, description="Largest picture to evaluate: SSIM takes 130 bytes a pixel."
+        default=16,
+        gt=0,
+        description="Largest picture to evaluate: SSIM takes many times its memory.",
     )
     max_body_bytes: int = Field(
         default=64 * 1024 * 1024, ge=1, description="Largest request body, counted as it arrives."

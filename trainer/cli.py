@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print("stopped by SIGINT; the same command goes on", file=sys.stderr)
         return 128 + signal.SIGINT
     except Stopped as stopped:
         print(stopped, file=sys.stderr)

@@ -115,6 +115,14 @@ class Journal:
             unit="step" if by_steps else "s",
             disable=None,
         )
+        if self._bar.disable:
+            logger.info(
+                "%s: training, %d of %d %s",
+                run.folder.name,
+                self._bar.n,
+                self._total,
+                "steps" if by_steps else "s",
+            )
         self._shown: dict[str, str] = {}
         self._told_at_s = elapsed_s
         self._begun_at = self._bar.n, elapsed_s
@@ -150,6 +158,8 @@ class Journal:
         """Note what the averaged network is worth on the validation photographs."""
         self._run.log({"step": step, "validation": dict(figures)})
         self._show(psnr=f"{figures['psnr']:.3f}")
+        if self._bar.disable:
+            logger.info("%s: step %d, validation %s", self._run.folder.name, step, dict(figures))
 
     def _show(self, **values: str) -> None:
         self._shown.update(values)

@@ -8,7 +8,7 @@ import hashlib
 import io
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -116,6 +116,9 @@ def _decode(path: Path) -> Pixels:
     return np.ascontiguousarray(pixels[:height, :width])
 
 
-def _show(items: Iterable[Item], doing: str, total: int) -> Iterable[Item]:
-    shown: Iterable[Item] = tqdm(items, desc=doing, total=total, unit="photo", disable=None)
-    return shown
+def _show(items: Iterable[Item], doing: str, total: int) -> Iterator[Item]:
+    shown = tqdm(items, desc=doing, total=total, unit="photo", disable=None)
+    if shown.disable:
+        logger.info("%s: %d photographs", doing, total)
+    iterator: Iterator[Item] = iter(shown)
+    return iterator

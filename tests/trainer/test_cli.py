@@ -45,8 +45,8 @@ def test_the_chain_exports_a_teacher_and_the_student_it_taught(
 
 def test_the_card_says_how_the_weights_came_to_be(student: Weights) -> None:
     training = student.card.training
-    assert training.steps == 200
-    assert training.images_seen == 800
+    assert training.steps == 600
+    assert training.images_seen == 2400
     assert training.photographs == 14
     assert training.code_revision
     assert training.versions["pillow"]
@@ -64,7 +64,7 @@ def test_the_smoke_student_already_improves_a_photograph_it_never_saw(student: W
     sharp = skimage.data.coffee()[:256, :256]
     blurred = PaperDegradation().apply(sharp)
     sharpened = Engine(choose_runtime(student, device="cpu")).sharpen(blurred)
-    assert psnr(sharp, sharpened) > psnr(sharp, blurred) + 0.1
+    assert psnr(sharp, sharpened) > psnr(sharp, blurred) + 0.3
 
 
 def test_evaluate_prints_the_models_beside_the_input(
