@@ -24,7 +24,7 @@ class Engine:
     """Sharpens pictures of any size in memory bounded by the tile, not by the picture."""
 
     def __init__(self, runtime: Runtime, *, tile_px: int | None = None) -> None:
-        """`tile_px` is the side of the squares the network runs on, halo included.
+        """`tile_px` is the largest side of what the network runs on at once, halo included.
 
         Raises `ValueError` if a tile of that size would be all halo.
         """
