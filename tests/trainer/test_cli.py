@@ -85,6 +85,8 @@ def test_a_finished_run_is_exported_again_without_training(
     again = load_weights(tmp_path / "paper-student.safetensors")
     for name, tensor in student.tensors.items():
         assert np.array_equal(tensor, again.tensors[name])
+    copy = tmp_path / "paper-student.safetensors"
+    assert copy.read_bytes() == (run / "weights.safetensors").read_bytes()
 
 
 def test_the_same_command_again_changes_nothing(exported: Path, photographs: Path) -> None:
