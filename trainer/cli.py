@@ -20,6 +20,7 @@ from trainer.loop import Stopped
 from trainer.memory import keep_freed_memory
 from trainer.report import REPORT, find_sets, format_table, judge
 from trainer.stages import Place, distil_student, train_teacher
+from trainer.team import Team, join_team
 
 Command = Callable[[argparse.Namespace], None]
 
@@ -33,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         torch.set_num_threads(options.threads)
     command: Command = options.command
     try:
-        command(options)
+        with join_team() as team:
+            options.team = team
+            command(options)
     except (SharpeningError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -114,8 +117,14 @@ def _add_recipe_options(verb: argparse.ArgumentParser) -> None:
         "--preset", required=True, help=f"{', '.join(list_presets())}, or a TOML file"
     )
     verb.add_argument("--data", type=Path, required=True, help="a folder of photographs")
-    verb.add_argument("--run", type=Path, required=True, help="the run folder; go on if it is one")
+    verb.add_argument(
+        *("--run", "--run-folder"),  # torchrun takes --run for one of its own options
+        type=Path,
+        required=True,
+        help="the run folder; go on if it is one (--run-folder under torchrun)",
+    )
     verb.add_argument("--store", type=Path, help="decoded photographs (default: RUN/store)")
+    verb.add_argument("--workers", type=_count, help="processes that draw patches (default: auto)")
 
 
 def _add_training_options(verb: argparse.ArgumentParser) -> None:
@@ -129,16 +138,14 @@ def _add_training_options(verb: argparse.ArgumentParser) -> None:
 
 def _train_teacher(options: argparse.Namespace) -> None:
     config = _configure(options, "teacher")
-    print(train_teacher(config, _place(options), start_from=options.start_from))
+    place = _place(options, options.run, options.store)
+    print(train_teacher(config, place, start_from=options.start_from))
 
 
 def _distil(options: argparse.Namespace) -> None:
     config = _configure(options, "student")
-    print(
-        distil_student(
-            config, _place(options), teacher=options.teacher, start_from=options.start_from
-        )
-    )
+    place = _place(options, options.run, options.store)
+    print(distil_student(config, place, teacher=options.teacher, start_from=options.start_from))
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -165,10 +172,7 @@ def _all(options: argparse.Namespace) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     if options.judge is not None:
         find_sets(options.judge)  # a folder without pictures should not show hours later
-    places = {
-        role: Place(options.data, options.run / role, store, options.device)
-        for role in ("teacher", "student")
-    }
+    places = {role: _place(options, options.run / role, store) for role in ("teacher", "student")}
     train_teacher(config, places["teacher"])
     teacher = export_run(
         places["teacher"].run, options.output, judge_on=options.judge, device=options.device
@@ -180,8 +184,10 @@ def _all(options: argparse.Namespace) -> None:
     print(teacher, student, sep="\n")
 
 
-def _place(options: argparse.Namespace) -> Place:
-    return Place(options.data, options.run, options.store or options.run / "store", options.device)
+def _place(options: argparse.Namespace, run: Path, store: Path | None) -> Place:
+    team: Team = options.team
+    device = team.choose_device(options.device)
+    return Place(options.data, run, store or run / "store", device, options.workers, team)
 
 
 def _configure(options: argparse.Namespace, role: str) -> Config:
@@ -190,6 +196,12 @@ def _configure(options: argparse.Namespace, role: str) -> Config:
     stage: Stage = getattr(config, role)
     stage = override_budget(stage, steps=options.steps, minutes=options.minutes)
     return config.model_copy(update={role: stage})
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
 
 
 def _positive(text: str) -> int:

@@ -3,7 +3,7 @@
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
@@ -14,12 +14,31 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class DataConfig(_Model):
-    """How photographs are split and judged."""
+class ContentSplit(_Model):
+    """A share of the photographs is set aside for validation, by the hash of their bytes."""
 
-    validation_fraction: float = Field(default=0.04, gt=0, lt=1)
+    by: Literal["content"] = "content"
+    fraction: float = Field(default=0.04, gt=0, lt=1)
+
+
+class NameSplit(_Model):
+    """The first photographs by file name are trained on, those after them set aside."""
+
+    by: Literal["name"] = "name"
+    training: int = Field(ge=1)
+
+
+class DataConfig(_Model):
+    """How photographs are split, made into patches, and judged."""
+
+    split: Annotated[ContentSplit | NameSplit, Field(discriminator="by")] = ContentSplit()
+    degrade: Literal["picture", "patch"] = "picture"
+    """Blur each picture once and cut patches from it, or every patch afresh, as the paper does."""
+    turn: bool = True
+    """Flip and turn patches at random."""
     validation_pictures: int = Field(default=24, ge=1)
-    validation_crop_px: int = Field(default=256, ge=16)
+    validation_crop_px: int | None = Field(default=256, ge=16)
+    """The middle of each validation photograph that is judged; none: all of it."""
 
 
 class NetworkSpec(_Model):
@@ -29,23 +48,40 @@ class NetworkSpec(_Model):
     config: dict[str, JsonValue] = {}
 
 
+class Phase(_Model):
+    """The batch's shape until a share of the budget is spent."""
+
+    until: float = Field(gt=0, lt=1)
+    batch_size: int = Field(ge=1)
+    patch_px: int = Field(ge=16, multiple_of=8)
+
+
 class Schedule(_Model):
     """How long, how fast and on what a network is trained.
 
-    The budget is either `steps` or `minutes`; the learning rate rises linearly over
-    `warmup_steps` and falls as a cosine towards `final_learning_rate` at the budget's end.
+    The budget is one of `steps`, `minutes` and `epochs`; the learning rate rises linearly over
+    `warmup_steps` and falls as a cosine towards `final_learning_rate` at the budget's end, or
+    stays. `batch_size` counts the patches of a step on all processes together.
     """
 
     steps: int | None = Field(default=None, ge=1)
     minutes: float | None = Field(default=None, gt=0)
+    epochs: float | None = Field(default=None, gt=0)
+    """How often every photograph gives one patch."""
     batch_size: int = Field(default=16, ge=1)
     patch_px: int = Field(default=96, ge=16, multiple_of=8)
+    phases: tuple[Phase, ...] = ()
+    """Other shapes for the beginning: small patches teach as much in less time."""
+    decay: Literal["cosine", "none"] = "cosine"
     learning_rate: float = Field(default=1.5e-3, gt=0)
     final_learning_rate: float = Field(default=1e-6, ge=0)
     warmup_steps: int = Field(default=300, ge=0)
+    optimiser: Literal["adamw", "muon"] = "adamw"
+    matrix_learning_rate: float = Field(default=0.02, gt=0)
+    """Muon's learning rate for the convolutions' weights, beside AdamW's for the rest."""
     weight_decay: float = Field(default=0.0, ge=0)
     second_moment_decay: float = Field(default=0.99, gt=0, lt=1)
-    gradient_norm_limit: float = Field(default=0.5, gt=0)
+    gradient_norm_limit: float | None = Field(default=0.5, gt=0)
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16 is used only where the device computes in it itself."""
@@ -55,16 +91,60 @@ class Schedule(_Model):
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
-        if (self.steps is None) == (self.minutes is None):
-            raise ValueError("give either steps or minutes, not both and not neither")
+        if [self.steps, self.minutes, self.epochs].count(None) != 2:
+            raise ValueError("give either steps or minutes or epochs, and only one of them")
         return self
+
+    @model_validator(mode="after")
+    def _phases_in_order(self) -> Self:
+        ends = [phase.until for phase in self.phases]
+        if ends != sorted(set(ends)):
+            raise ValueError(f"phases end at {ends}: give them in order, each later than the last")
+        return self
+
+    @property
+    def largest_patch_px(self) -> int:
+        """The largest patch of any phase; smaller photographs cannot be used."""
+        return max(self.patch_px, *(phase.patch_px for phase in self.phases), 0)
+
+    def shape_at(self, progress: float) -> tuple[int, int]:
+        """Return the batch size and the patch's side when this share of the budget is spent."""
+        for phase in self.phases:
+            if progress < phase.until:
+                return phase.batch_size, phase.patch_px
+        return self.batch_size, self.patch_px
+
+
+class ImitationConfig(_Model):
+    """Which layers of the student follow which of the teacher's, how much and how long."""
+
+    layers: tuple[tuple[str, str], ...] = Field(min_length=1)
+    """Pairs of module names, the student's first, such as `["body.3", "half_up"]`."""
+    weight: float = Field(gt=0)
+    until: float = Field(default=1.0, gt=0, le=1)
+    """The weight falls linearly to nothing when this share of the budget is spent."""
 
 
 class DistillationConfig(_Model):
-    """How much of each L1 the student follows: the sharp photograph and the teacher's output."""
+    """How much the student follows the sharp photograph, and how much the teacher's output."""
 
     truth_weight: float = Field(default=0.5, ge=0)
     teacher_weight: float = Field(default=0.5, ge=0)
+    teacher_loss: Literal["l1", "mse"] = "l1"
+    """The distance to the teacher's output; to the photograph it is always L1."""
+    fade: bool = False
+    """Whether the teacher's weight falls linearly to nothing and the truth's takes it over."""
+    ask: Literal["once", "always"] = "once"
+    """Once for each photograph, the answer kept on disk, or anew for every patch."""
+    self_ensemble: bool = False
+    """Whether the answer is the mean of eight, one for each turn and flip; asked once only."""
+    imitation: ImitationConfig | None = None
+
+    @model_validator(mode="after")
+    def _eightfold_once(self) -> Self:
+        if self.self_ensemble and self.ask == "always":
+            raise ValueError('self_ensemble takes eight answers: it needs ask = "once"')
+        return self
 
 
 class Stage(_Model):
@@ -113,6 +193,7 @@ class RunSettings(_Model):
 _CHANGEABLE = {
     "steps",
     "minutes",
+    "epochs",
     "validate_every_steps",
     "log_every_steps",
     "checkpoint_every_s",
@@ -128,7 +209,8 @@ def override_budget(
     """
     if steps is None and minutes is None:
         return stage
-    changed = {**stage.schedule.model_dump(), "steps": steps, "minutes": minutes}
+    budget = {"steps": steps, "minutes": minutes, "epochs": None}
+    changed = {**stage.schedule.model_dump(), **budget}
     try:
         return stage.model_copy(update={"schedule": Schedule.model_validate(changed)})
     except ValidationError as error:

@@ -3,7 +3,6 @@
 It does not know what is distilled: a task returns the losses.
 """
 
-import math
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,18 +11,21 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from sharpening.errors import TrainingError
 from sharpening.networks import Network, move_network
+from trainer.budget import Spent, learning_rate_at
 from trainer.config import Schedule
+from trainer.feed import Request, feed
+from trainer.optimisers import RELATIVE_RATE, create_optimisers
 from trainer.patches import Sampler
+from trainer.randomness import read_random_states, restore_random_states
 from trainer.runs import Journal, RunFolder
 from trainer.tasks import Task
+from trainer.team import ALONE, Team
 
 Validate = Callable[[Network], Mapping[str, float]]
 
@@ -44,9 +46,8 @@ class Learner:
 
     network: Network
     average: AveragedModel
-    optimiser: torch.optim.Optimizer
-    step: int = 0
-    elapsed_s: float = 0.0
+    optimisers: list[torch.optim.Optimizer]
+    spent: Spent
 
     @property
     def averaged(self) -> Network:
@@ -56,23 +57,36 @@ class Learner:
         return network
 
     def state(self) -> dict[str, Any]:
-        """Return all of it, to be written down."""
+        """Return all of it, and every random state, to be written down."""
         return {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-            "elapsed_s": self.elapsed_s,
-            "torch_random": torch.get_rng_state(),
+            "optimisers": [each.state_dict() for each in self.optimisers],
+            "step": self.spent.steps,
+            "images": self.spent.images,
+            "elapsed_s": self.spent.elapsed_s,
+            "photographs": self.spent.photographs,
+            "random": read_random_states(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up what `state` returned."""
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.elapsed_s = state["step"], state["elapsed_s"]
-        torch.set_rng_state(state["torch_random"])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.spent = read_spent(state)
+        restore_random_states(state["random"])
+
+
+def read_spent(state: Mapping[str, Any]) -> Spent:
+    """Return how far the run of a checkpoint had come."""
+    return Spent(
+        photographs=state["photographs"],
+        steps=state["step"],
+        images=state["images"],
+        elapsed_s=state["elapsed_s"],
+    )
 
 
 @dataclass(frozen=True)
@@ -84,98 +98,129 @@ class Job:
     schedule: Schedule
     run: RunFolder
     validate: Validate
+    device: torch.device
+    team: Team = ALONE
+    workers: int = 0
+    """Processes that draw patches ahead; none: the training process draws them itself."""
     low_precision: bool = False
     clock: Callable[[], float] = time.monotonic
 
 
-def create_learner(network: Network, schedule: Schedule, device: torch.device) -> Learner:
+def create_learner(
+    network: Network, schedule: Schedule, device: torch.device, *, photographs: int
+) -> Learner:
     """Return a learner at step 0, on the device."""
     move_network(network, device)
     averaging = get_ema_multi_avg_fn(schedule.ema_decay)  # type: ignore[no-untyped-call]
-    optimiser = torch.optim.AdamW(
-        network.parameters(),
-        lr=schedule.learning_rate,
-        betas=(0.9, schedule.second_moment_decay),
-        weight_decay=schedule.weight_decay,
+    return Learner(
+        network,
+        AveragedModel(network, multi_avg_fn=averaging),
+        create_optimisers(network, schedule),
+        Spent(photographs),
     )
-    return Learner(network, AveragedModel(network, multi_avg_fn=averaging), optimiser)
 
 
 def train(learner: Learner, job: Job) -> dict[str, float]:
     """Train until the budget is spent, leaving a checkpoint at the end and every so often before.
 
     Returns the last validation. Raises `Stopped` after SIGINT or SIGTERM, once a checkpoint is
-    written, and `TrainingError` if the gradient stops being a number.
+    written, and `TrainingError` if the gradient stops being a number or a checkpoint cannot be
+    written.
     """
-    schedule, run = job.schedule, job.run
-    begun_at_s = job.clock() - learner.elapsed_s
-    saved_at_s = learner.elapsed_s
-    journal = Journal(run, schedule, step=learner.step, elapsed_s=learner.elapsed_s)
+    schedule, begun_at_s = job.schedule, job.clock() - learner.spent.elapsed_s
+    saved_at_s = learner.spent.elapsed_s
+    network = job.team.join(learner.network)
+    batches = _feed(learner, job)
+    journal = Journal(job.run, schedule, learner.spent, silent=not job.team.is_first)
     with _listen_for_signals() as signals, journal:
-        while (progress := measure_progress(schedule, learner.step, learner.elapsed_s)) < 1:
-            if learner.step and learner.step % schedule.validate_every_steps == 0:
-                journal.record_validation(learner.step, job.validate(learner.averaged))
-            rate = learning_rate_at(schedule, learner.step, progress)
-            losses = _learn(learner, job, rate)
-            learner.elapsed_s = job.clock() - begun_at_s
-            journal.record(learner.step, learner.elapsed_s, rate, losses)
-            if signals or learner.elapsed_s - saved_at_s >= schedule.checkpoint_every_s:
-                run.save_checkpoint(learner.state())
-                saved_at_s = learner.elapsed_s
-            if signals:
-                raise Stopped(signals[0])
-        run.save_checkpoint(learner.state())
-        figures = dict(job.validate(learner.averaged))
-        journal.record_validation(learner.step, figures)
+        while (progress := learner.spent.progress(schedule)) < 1:
+            if learner.spent.steps and learner.spent.steps % schedule.validate_every_steps == 0:
+                _validate(learner, job, journal)
+            rate = learning_rate_at(schedule, learner.spent.steps, progress)
+            images, losses = _learn(learner, network, job, next(batches), rate)
+            elapsed_s, stopped_by = job.team.agree(
+                job.clock() - begun_at_s, max(signals, default=0)
+            )
+            learner.spent = learner.spent.after(images=images, elapsed_s=elapsed_s)
+            journal.record(learner.spent, rate, losses)
+            if stopped_by or elapsed_s - saved_at_s >= schedule.checkpoint_every_s:
+                _save(learner, job)
+                saved_at_s = elapsed_s
+            if stopped_by:
+                raise Stopped(stopped_by)
+        _save(learner, job)
+        figures = _validate(learner, job, journal)
         if signals:
             raise Stopped(signals[0])
     return figures
 
 
-def measure_progress(schedule: Schedule, step: int, elapsed_s: float) -> float:
-    """Return how much of the budget is spent, from 0 to 1."""
-    if schedule.steps is not None:
-        return min(1.0, step / schedule.steps)
-    assert schedule.minutes is not None
-    return min(1.0, elapsed_s / 60 / schedule.minutes)
+def _feed(learner: Learner, job: Job) -> Iterator[dict[str, Tensor]]:
+    requests, pin = _requests(learner, job), job.device.type == "cuda"
+    return feed(job.sampler, requests, workers=job.workers, pin=pin)
 
 
-def learning_rate_at(schedule: Schedule, step: int, progress: float) -> float:
-    """Return the learning rate: a linear rise, times a cosine over the whole budget."""
-    rise = min(1.0, (step + 1) / (schedule.warmup_steps + 1))
-    fall = 0.5 * (1 + math.cos(math.pi * progress))
-    span = schedule.learning_rate - schedule.final_learning_rate
-    return rise * (schedule.final_learning_rate + span * fall)
+def _requests(learner: Learner, job: Job) -> Iterator[Request]:
+    """Yield what this process draws for each step to come.
+
+    Workers ask ahead of time. A budget in minutes is then judged by the time of asking.
+    """
+    spent = learner.spent
+    while True:
+        batch_size, patch_px = job.schedule.shape_at(spent.progress(job.schedule))
+        share = job.team.share_batch(batch_size)
+        yield Request(spent.images + job.team.rank * share, share, patch_px)
+        spent = spent.after(images=batch_size, elapsed_s=learner.spent.elapsed_s)
 
 
-def _learn(learner: Learner, job: Job, rate: float) -> dict[str, Tensor]:
-    """Take one step down the loss; returns the losses, still on the device."""
-    device = next(learner.network.parameters()).device
-    planes = {
-        name: _to_planes(pixels, device) for name, pixels in job.sampler.draw(learner.step).items()
-    }
+def _learn(
+    learner: Learner, network: nn.Module, job: Job, batch: Mapping[str, Tensor], rate: float
+) -> tuple[int, dict[str, Tensor]]:
+    """Take one step down the loss; returns the images of all processes and the losses."""
+    device = job.device
+    planes = {name: _to_planes(pixels, device) for name, pixels in batch.items()}
+    progress = learner.spent.progress(job.schedule)
     with torch.autocast(device.type, torch.bfloat16, enabled=job.low_precision):
-        losses = job.task.losses(learner.network, planes)
-    for group in learner.optimiser.param_groups:
-        group["lr"] = rate
-    learner.optimiser.zero_grad(set_to_none=True)
+        losses = job.task.losses(network, planes, progress)
+    for optimiser in learner.optimisers:
+        optimiser.zero_grad(set_to_none=True)
+        for group in optimiser.param_groups:
+            group["lr"] = rate * group[RELATIVE_RATE]
+    network.zero_grad(set_to_none=True)
     losses["loss"].backward()  # type: ignore[no-untyped-call]
-    limit = job.schedule.gradient_norm_limit
-    norm = nn.utils.clip_grad_norm_(learner.network.parameters(), limit)
+    _limit_gradient(learner, job.schedule)
+    for optimiser in learner.optimisers:
+        optimiser.step()
+    learner.average.update_parameters(learner.network)
+    images = len(planes["sharp"]) * job.team.size
+    return images, {name: value.detach() for name, value in losses.items()}
+
+
+def _limit_gradient(learner: Learner, schedule: Schedule) -> None:
+    limit = schedule.gradient_norm_limit
+    norm = nn.utils.clip_grad_norm_(learner.network.parameters(), limit or float("inf"))
     if not torch.isfinite(norm):
         raise TrainingError(
-            f"the gradient is {norm.item()} at step {learner.step}: train again in another run "
-            "folder with a lower learning_rate or gradient_norm_limit"
+            f"the gradient is {norm.item()} at step {learner.spent.steps}: train again in another "
+            "run folder with a lower learning_rate or gradient_norm_limit"
         )
-    learner.optimiser.step()
-    learner.average.update_parameters(learner.network)
-    learner.step += 1
-    return {name: value.detach() for name, value in losses.items()}
 
 
-def _to_planes(pixels: npt.NDArray[np.uint8], device: torch.device) -> Tensor:
+def _save(learner: Learner, job: Job) -> None:
+    if job.team.is_first:
+        job.run.save_checkpoint(learner.state())
+
+
+def _validate(learner: Learner, job: Job, journal: Journal) -> dict[str, float]:
+    """Judge the averaged network; one process does it, while the others wait for its word."""
+    figures = dict(job.validate(learner.averaged)) if job.team.is_first else {}
+    journal.record_validation(learner.spent.steps, figures)
+    return dict(job.team.tell_all(figures))
+
+
+def _to_planes(pixels: Tensor, device: torch.device) -> Tensor:
     """Return float NCHW in [0, 1] whose memory is channels-last."""
-    moved = torch.from_numpy(pixels).to(device, non_blocking=True)
+    moved = pixels.to(device, non_blocking=True)
     return moved.permute(0, 3, 1, 2).to(torch.float32).div_(255)
 
 

@@ -1,7 +1,7 @@
-"""Random patches: which ones step N trains on, from the seed and N alone.
+"""Random patches: which ones a run trains on, from the seed and their place in the run alone.
 
-Nothing is remembered between batches, so a run that stopped at step N goes on with N as if it had
-never stopped.
+Nothing is remembered between batches. Patch 7,000 of a run is the same whoever draws it: a run
+that was stopped goes on as if it had not been, and processes share a run by dividing its places.
 """
 
 from collections.abc import Sequence
@@ -10,43 +10,65 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sharpening.degradation import Degradation
 from trainer.store import GRID_PX, Picture
 
 Batch = dict[str, npt.NDArray[np.uint8]]
 
+_ORDER, _PATCH = 0, 1  # what a generator is for: streams of one seed that must not meet
+
 
 @dataclass(frozen=True)
 class Sampler:
-    """Draws patches, every picture as likely as any other, flipped and turned at random."""
+    """Draws one patch from every picture, in random order, then again from every picture.
+
+    With a degradation each patch is blurred by itself; without one it is cut from all planes.
+    """
 
     pictures: Sequence[Picture]
-    batch_size: int
-    patch_px: int
     seed: int
+    turn: bool = True
+    degradation: Degradation | None = None
 
-    def draw(self, step: int) -> Batch:
-        """Return the batch of a step: planes by name, each `(N, patch_px, patch_px, 3)` uint8."""
-        generator = np.random.default_rng((self.seed, step))
-        patches = [self._draw_one(generator) for _ in range(self.batch_size)]
+    def draw(self, first: int, count: int, patch_px: int) -> Batch:
+        """Return the run's patches from number `first` on.
+
+        Planes by name, each `(count, patch_px, patch_px, 3)` uint8.
+        """
+        patches = [self._draw_one(place, patch_px) for place in range(first, first + count)]
         return {name: np.stack([patch[name] for patch in patches]) for name in patches[0]}
 
-    def _draw_one(self, generator: np.random.Generator) -> Picture:
-        picture = self.pictures[int(generator.integers(len(self.pictures)))]
-        height, width = picture["sharp"].shape[:2]
-        top = GRID_PX * int(generator.integers((height - self.patch_px) // GRID_PX + 1))
-        left = GRID_PX * int(generator.integers((width - self.patch_px) // GRID_PX + 1))
-        turns, flip = int(generator.integers(4)), bool(generator.integers(2))
-        window = slice(top, top + self.patch_px), slice(left, left + self.patch_px)
-        return {name: _turn(plane[window], turns, flip) for name, plane in picture.items()}
+    def _draw_one(self, place: int, patch_px: int) -> Picture:
+        epoch, index = divmod(place, len(self.pictures))
+        order = np.random.default_rng((self.seed, _ORDER, epoch)).permutation(len(self.pictures))
+        generator = np.random.default_rng((self.seed, _PATCH, place))
+        patch = _cut(self.pictures[order[index]], patch_px, generator)
+        if self.turn:
+            turns, flip = int(generator.integers(4)), bool(generator.integers(2))
+            patch = {name: _turn(plane, turns, flip) for name, plane in patch.items()}
+        if self.degradation is None:
+            return patch
+        sharp = patch["sharp"]
+        return {"sharp": sharp, "blurred": self.degradation.apply(sharp, generator)}
 
 
-def crop_centre(picture: Picture, side_px: int) -> Picture:
+def crop_centre(picture: Picture, side_px: int | None) -> Picture:
     """Return the middle of every plane, at most `side_px` a side, on the degradation's grid."""
+    if side_px is None:
+        return {name: np.asarray(plane) for name, plane in picture.items()}
     height, width = picture["sharp"].shape[:2]
     top = max(0, height - side_px) // 2 // GRID_PX * GRID_PX
     left = max(0, width - side_px) // 2 // GRID_PX * GRID_PX
     window = slice(top, top + side_px), slice(left, left + side_px)
     return {name: np.asarray(plane[window]) for name, plane in picture.items()}
+
+
+def _cut(picture: Picture, patch_px: int, generator: np.random.Generator) -> Picture:
+    height, width = picture["sharp"].shape[:2]
+    top = GRID_PX * int(generator.integers((height - patch_px) // GRID_PX + 1))
+    left = GRID_PX * int(generator.integers((width - patch_px) // GRID_PX + 1))
+    window = slice(top, top + patch_px), slice(left, left + patch_px)
+    return {name: plane[window] for name, plane in picture.items()}
 
 
 def _turn(patch: npt.NDArray[np.uint8], turns: int, flip: bool) -> npt.NDArray[np.uint8]:

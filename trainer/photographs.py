@@ -63,6 +63,22 @@ def split_photographs(
     return training, validation
 
 
+def split_by_name(
+    photographs: Sequence[Photograph], training: int
+) -> tuple[list[Photograph], list[Photograph]]:
+    """Return the first photographs by file name, so many of them, and all those after them.
+
+    Raises `TrainingError` if nothing comes after them.
+    """
+    ordered = sorted(photographs, key=lambda photograph: (photograph.path.name, photograph.sha256))
+    if len(ordered) <= training:
+        raise TrainingError(
+            f"this preset trains on the first {training} photographs and validates on those after "
+            f"them; got {len(ordered)}: add some, or choose a preset that splits by content"
+        )
+    return ordered[:training], ordered[training:]
+
+
 def hash_photographs(photographs: Sequence[Photograph]) -> str:
     """Return one SHA-256 for the whole set, whatever its order."""
     joined = "\n".join(sorted(photograph.sha256 for photograph in photographs))

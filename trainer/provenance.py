@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from pydantic import JsonValue
 
 from sharpening.degradation import PROFILES
 from sharpening.metrics import DEFINITIONS
@@ -52,7 +53,7 @@ def write_weights(
         seed=settings.seed,
         hardware=describe_hardware(outcome.device),
         code_revision=outcome.code_revision,
-        versions={name: version(name) for name in _RECORDED_PACKAGES},
+        versions=_versions(),
     )
     card = Card(
         role=role,
@@ -69,6 +70,21 @@ def write_weights(
     )
     tensors = {name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}
     return save_weights(path, tensors, card)
+
+
+def describe_session(code_revision: str, step: int, device: torch.device) -> dict[str, JsonValue]:
+    """Return with what a run is begun, or taken up at a step."""
+    return {
+        "step": step,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "code_revision": code_revision,
+        "hardware": describe_hardware(device),
+        "versions": dict(_versions()),
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in _RECORDED_PACKAGES}
 
 
 def describe_hardware(device: torch.device) -> str:

@@ -1,34 +1,51 @@
 """The stages of a run: train the teacher, distil the student, write each one's weights file."""
 
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import JsonValue
 
 from sharpening.degradation import PROFILES
 from sharpening.engine import Engine
 from sharpening.errors import TrainingError
 from sharpening.evaluation import evaluate, summarise
-from sharpening.networks import Network, build_network
+from sharpening.networks import Network, build_network, move_network
 from sharpening.runtimes import choose_runtime
-from sharpening.runtimes.torch import TorchRuntime, choose_device, restore_tensors
+from sharpening.runtimes.torch import (
+    TorchRuntime,
+    choose_device,
+    restore_network,
+    restore_tensors,
+)
 from sharpening.weights import Weights, load_weights
-from trainer.config import Config, RunSettings, Schedule, Stage
-from trainer.loop import Job, Learner, Validate, create_learner, measure_progress, train
+from trainer.config import Config, NameSplit, RunSettings, Schedule, Stage
+from trainer.layers import find_layer
+from trainer.loop import Job, Learner, Validate, create_learner, read_spent, train
 from trainer.patches import Sampler, crop_centre
-from trainer.photographs import Photograph, find_photographs, hash_photographs, split_photographs
-from trainer.provenance import Outcome, find_code_revision, write_weights
+from trainer.photographs import (
+    Photograph,
+    find_photographs,
+    hash_photographs,
+    split_by_name,
+    split_photographs,
+)
+from trainer.provenance import Outcome, describe_session, find_code_revision, write_weights
 from trainer.runs import RunFolder
 from trainer.store import Picture, Store
-from trainer.tasks import Distillation, Restoration, Task
+from trainer.tasks import Distillation, Imitation, Restoration, Task
+from trainer.team import ALONE, Team
 
 logger = logging.getLogger(__name__)
 
 Role = Literal["teacher", "student"]
+
+_MOST_WORKERS = 8
 
 
 @dataclass(frozen=True)
@@ -39,6 +56,18 @@ class Place:
     run: Path
     store: Path
     device: str = "auto"
+    workers: int | None = None
+    """Processes that draw patches; none: as many as pay on the device."""
+    team: Team = ALONE
+
+    @property
+    def drawing_workers(self) -> int:
+        """On a CPU the cores are the network's; a GPU must not wait for patches."""
+        if self.workers is not None:
+            return self.workers
+        on_gpu = choose_device(self.device).type == "cuda"
+        cpus = len(os.sched_getaffinity(0)) // self.team.size
+        return min(_MOST_WORKERS, max(1, cpus - 1)) if on_gpu else 0
 
 
 @dataclass(frozen=True)
@@ -72,6 +101,18 @@ def distil_student(
     return _TrainingRun("student", config.student, config, place, origins).finish()
 
 
+def set_aside(
+    photographs: Sequence[Photograph], config: Config
+) -> tuple[list[Photograph], list[Photograph]]:
+    """Return the photographs to train on and those to validate on, as the preset splits them."""
+    split, pictures = config.data.split, config.data.validation_pictures
+    if isinstance(split, NameSplit):
+        training, validation = split_by_name(photographs, split.training)
+    else:
+        training, validation = split_photographs(photographs, split.fraction)
+    return training, validation[:pictures]
+
+
 @dataclass(frozen=True)
 class _TrainingRun:
     role: Role
@@ -83,27 +124,41 @@ class _TrainingRun:
     def finish(self) -> Path:
         photographs = find_photographs(self.place.photographs)
         run = RunFolder(self.place.run)
-        settings = self.settings(photographs)
-        run.claim(settings)
-        if self.is_finished(run):
-            logger.info("%s is finished", run.folder)
+        if not self.place.team.is_first:
+            self.train(photographs, run)
             return run.weights_path
+        with run.locked():
+            run.claim(self.settings(photographs))
+            self.train(photographs, run)
+        return run.weights_path
+
+    def train(self, photographs: Sequence[Photograph], run: RunFolder) -> None:
+        """Take up the run where its checkpoint is, and write the weights at its end."""
+        team = self.place.team
+        state = team.tell_all(run.load_checkpoint() if team.is_first else None)
+        if team.tell_all(team.is_first and self.is_finished(run, state)):
+            logger.info("%s is finished", run.folder)
+            return
         code_revision = find_code_revision()  # now: the code on disk may change under a long run
         job, trained_on = self.prepare(photographs, run)
-        learner = self.begin(run)
+        learner = self.begin(state, photographs=len(trained_on))
+        if team.is_first:
+            run.forget_after(learner.spent.steps)
+            run.log_session(describe_session(code_revision, learner.spent.steps, job.device))
         figures = train(learner, job)
+        if not team.is_first:
+            return
         outcome = Outcome(
-            settings=settings,
-            steps=learner.step,
-            images_seen=learner.step * self.stage.schedule.batch_size,
-            minutes=learner.elapsed_s / 60,
+            settings=self.settings(photographs),
+            steps=learner.spent.steps,
+            images_seen=learner.spent.images,
+            minutes=learner.spent.elapsed_s / 60,
             trained_on=trained_on,
             validation=figures,
-            device=choose_device(self.place.device),
+            device=job.device,
             code_revision=code_revision,
         )
         write_weights(run.weights_path, self.role, learner.averaged, outcome)
-        return run.weights_path
 
     def settings(self, photographs: Sequence[Photograph]) -> RunSettings:
         """Return all that the result depends on; two runs with the same are one run."""
@@ -121,23 +176,23 @@ class _TrainingRun:
             data_hash=hash_photographs(photographs),
         )
 
-    def is_finished(self, run: RunFolder) -> bool:
+    def is_finished(self, run: RunFolder, state: Mapping[str, Any] | None) -> bool:
         """Whether the budget is spent and the weights are of the last step."""
-        state = run.load_checkpoint()
         if state is None or not run.weights_path.exists():
             return False
-        spent = measure_progress(self.stage.schedule, state["step"], state["elapsed_s"])
-        return spent >= 1 and load_weights(run.weights_path).card.training.steps == state["step"]
+        spent = read_spent(state)
+        written = load_weights(run.weights_path).card.training.steps
+        return spent.progress(self.stage.schedule) >= 1 and written == spent.steps
 
-    def begin(self, run: RunFolder) -> Learner:
+    def begin(self, state: Mapping[str, Any] | None, *, photographs: int) -> Learner:
         """Return the learner: fresh, with numbers to take up, or as the last checkpoint left it."""
         torch.manual_seed(self.config.seed)
         network = build_network(self.stage.network.architecture, dict(self.stage.network.config))
         if self.origins.start is not None:
             restore_tensors(network, self.origins.start.tensors)
         device = choose_device(self.place.device)
-        learner = create_learner(network, self.stage.schedule, device)
-        if state := run.load_checkpoint():
+        learner = create_learner(network, self.stage.schedule, device, photographs=photographs)
+        if state is not None:
             learner.restore(state)
         return learner
 
@@ -145,33 +200,66 @@ class _TrainingRun:
         self, photographs: Sequence[Photograph], run: RunFolder
     ) -> tuple[Job, list[Photograph]]:
         """Return the job and what it trains on: decoded, blurred and, with a teacher, taught."""
-        data, schedule = self.config.data, self.stage.schedule
-        store = Store(self.place.store, PROFILES[self.config.profile])
-        training, validation = split_photographs(photographs, data.validation_fraction)
-        judged = store.load(validation[: data.validation_pictures], patch_px=schedule.patch_px)
-        pictures = store.load(training, patch_px=schedule.patch_px)
-        if (teacher := self.origins.teacher) is not None:
-            engine = Engine(choose_runtime(teacher, device=self.place.device))
-            pictures = store.teach(pictures, engine, teacher.sha256)
+        data, schedule, place = self.config.data, self.stage.schedule, self.place
+        degradation = PROFILES[self.config.profile]
+        task = self.choose_task()
+        training, validation = set_aside(photographs, self.config)
+        with place.team.take_turns():
+            store = Store(place.store, degradation)
+            judged = store.load(validation, patch_px=schedule.largest_patch_px)
+            pictures = store.load(training, patch_px=schedule.largest_patch_px)
+            if (teacher := self.origins.teacher) is not None and self.asks_once:
+                engine = Engine(choose_runtime(teacher, device=place.device))
+                pictures = store.teach(pictures, engine, teacher.sha256)
         cropped = [crop_centre(each, data.validation_crop_px) for each in judged.values()]
+        device = choose_device(place.device)
         job = Job(
-            task=self.choose_task(),
+            task=task,
             sampler=Sampler(
-                tuple(pictures.values()), schedule.batch_size, schedule.patch_px, self.config.seed
+                tuple(pictures.values()),
+                self.config.seed,
+                turn=data.turn,
+                degradation=degradation if data.degrade == "patch" else None,
             ),
             schedule=schedule,
             run=run,
-            low_precision=_choose_low_precision(schedule, choose_device(self.place.device)),
-            validate=_validator(cropped, self.place.device),
+            validate=_validator(cropped, place.device),
+            device=device,
+            team=place.team,
+            workers=place.drawing_workers,
+            low_precision=_choose_low_precision(schedule, device),
         )
         return job, [each for each in training if each.sha256 in pictures]
+
+    @property
+    def asks_once(self) -> bool:
+        """Whether the teacher's answers are kept on disk instead of asked for every patch."""
+        return self.config.distillation.ask == "once" and self.config.data.degrade == "picture"
 
     def choose_task(self) -> Task:
         """Return what is learned: from truth alone, or from truth and a teacher."""
         if self.origins.teacher is None:
             return Restoration()
-        weights = self.config.distillation
-        return Distillation(weights.truth_weight, weights.teacher_weight)
+        recipe = self.config.distillation
+        teacher = _freeze(restore_network(self.origins.teacher), self.place.device)
+        task = Distillation(
+            recipe.truth_weight,
+            recipe.teacher_weight,
+            distance=F.mse_loss if recipe.teacher_loss == "mse" else F.l1_loss,
+            fade=recipe.fade,
+            teacher=None if self.asks_once else teacher,
+        )
+        if (imitation := recipe.imitation) is None:
+            return task
+        student = build_network(self.stage.network.architecture, dict(self.stage.network.config))
+        for ours, theirs in imitation.layers:  # now: a wrong name should not show hours later
+            find_layer(student, ours)
+            find_layer(teacher, theirs)
+        return Imitation(task, teacher, imitation.layers, imitation.weight, imitation.until)
+
+
+def _freeze(network: Network, device: str) -> Network:
+    return move_network(network, choose_device(device)).eval().requires_grad_(False)
 
 
 def _choose_low_precision(schedule: Schedule, device: torch.device) -> bool:

@@ -4,31 +4,35 @@
 know which task it runs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from sharpening.networks import Network
+from trainer.layers import Recorder
 
 Planes = Mapping[str, Tensor]
 """Float RGB `(N, 3, H, W)` in [0, 1] by name."""
+
+Losses = dict[str, Tensor]
+Distance = Callable[[Tensor, Tensor], Tensor]
 
 
 class Task(Protocol):
     """One way of learning."""
 
-    def losses(self, network: Network, planes: Planes) -> dict[str, Tensor]:
-        """Return the losses of one batch, in float32."""
+    def losses(self, network: nn.Module, planes: Planes, progress: float) -> Losses:
+        """Return the losses of one batch, in float32; `progress` goes from 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Restoration:
     """Learn from the sharp photograph alone, by L1."""
 
-    def losses(self, network: Network, planes: Planes) -> dict[str, Tensor]:
+    def losses(self, network: nn.Module, planes: Planes, progress: float) -> Losses:
         sharpened = network(planes["blurred"]).float()
         return {"loss": F.l1_loss(sharpened, planes["sharp"])}
 
@@ -38,16 +42,80 @@ class Distillation:
     """Learn from the sharp photograph and from what the teacher made of the blurred one.
 
     Knowledge distillation (https://arxiv.org/abs/1503.02531) for regression. The paper takes MSE
-    towards the teacher; ours is L1 on both, because at errors of 0.02 the gradient of an MSE is
-    so much the weaker that the teacher would hardly be heard.
+    towards the teacher (`distance`); ours is L1 on both, because at errors of 0.02 the gradient
+    of an MSE is so much the weaker that the teacher would hardly be heard. With `fade` the
+    teacher, whose answers are smoother and easier to follow, is heard early and the truth late.
+
+    The teacher's answer is the plane `taught`, or `teacher` is asked about every batch.
     """
 
     truth_weight: float
     teacher_weight: float
+    distance: Distance = F.l1_loss
+    fade: bool = False
+    teacher: nn.Module | None = None
 
-    def losses(self, network: Network, planes: Planes) -> dict[str, Tensor]:
+    def losses(self, network: nn.Module, planes: Planes, progress: float) -> Losses:
         sharpened = network(planes["blurred"]).float()
         truth = F.l1_loss(sharpened, planes["sharp"])
-        teacher = F.l1_loss(sharpened, planes["taught"])
-        loss = self.truth_weight * truth + self.teacher_weight * teacher
+        teacher = self.distance(sharpened, self._taught(planes))
+        faded = self.teacher_weight * progress if self.fade else 0.0
+        loss = (self.truth_weight + faded) * truth + (self.teacher_weight - faded) * teacher
         return {"loss": loss, "truth": truth, "teacher": teacher}
+
+    def _taught(self, planes: Planes) -> Tensor:
+        if self.teacher is None:
+            return planes["taught"]
+        with torch.no_grad():
+            taught: Tensor = self.teacher(planes["blurred"]).float()
+        return taught
+
+
+@dataclass(frozen=True)
+class Imitation:
+    """Another task, and beside it: let inner layers look at a picture as the teacher's do.
+
+    For each pair of layers the loss is the mean absolute difference of their spatial affinities
+    (`measure_affinity`). Its weight falls linearly to nothing when the share `until` of the
+    budget is spent.
+    """
+
+    task: Task
+    teacher: nn.Module
+    layers: tuple[tuple[str, str], ...]
+    weight: float
+    until: float = 1.0
+
+    def losses(self, network: nn.Module, planes: Planes, progress: float) -> Losses:
+        weight = self.weight * max(0.0, 1 - progress / self.until)
+        if weight == 0:
+            return self.task.losses(network, planes, progress)
+        with Recorder(network, [ours for ours, _ in self.layers]) as seen:
+            losses = self.task.losses(network, planes, progress)
+        with (
+            Recorder(self.teacher, [theirs for _, theirs in self.layers]) as taught,
+            torch.no_grad(),
+        ):
+            self.teacher(planes["blurred"])
+        distances = [
+            F.l1_loss(measure_affinity(seen[ours]), measure_affinity(taught[theirs]))
+            for ours, theirs in self.layers
+        ]
+        imitation = torch.stack(distances).mean()
+        return {**losses, "loss": losses["loss"] + weight * imitation, "imitation": imitation}
+
+
+_AFFINITY_SIDE = 12
+
+
+def measure_affinity(features: Tensor) -> Tensor:
+    """Return how alike the features at every two places are, `(N, P, P)` in [-1, 1].
+
+    The spatial affinity of FAKD (https://ieeexplore.ieee.org/document/9190921): cosine similarity
+    over channels, so networks of any width can be compared. Ours first averages the features
+    over a grid of at most 12x12 places: the full matrix of a 96x96 patch has five million entries.
+    """
+    side = min(_AFFINITY_SIDE, *features.shape[-2:])
+    places = F.adaptive_avg_pool2d(features.float(), side).flatten(2)
+    directions = F.normalize(places, dim=1)
+    return directions.transpose(1, 2) @ directions

@@ -48,6 +48,17 @@ def test_a_file_is_a_preset_too(tmp_path: Path) -> None:
     [
         ("learning_speed = 3", "learning_speed"),
         ("steps = 3", "either steps or minutes"),
+        ("epochs = 3", "either steps or minutes"),
+        ('optimiser = "sgd"', "optimiser"),
+        (
+            "phases = [{ until = 0.5, batch_size = 1, patch_px = 16 },"
+            " { until = 0.4, batch_size = 1, patch_px = 16 }]",
+            "phases end at",
+        ),
+        ('[distillation]\nself_ensemble = true\nask = "always"', "self_ensemble"),
+        ("[distillation.imitation]\nlayers = []\nweight = 1", "layers"),
+        ('[data.split]\nby = "name"', "training"),
+        ('[data.split]\nby = "age"', "split"),
         ("patch_px = 50", "multiple of 8"),
         ("learning_rate = -1", "greater than 0"),
     ],

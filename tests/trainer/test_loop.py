@@ -1,6 +1,8 @@
 """The loop spends its budget, averages, and can be stopped and taken up again."""
 
 import os
+import random
+import resource
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,21 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sharpening.errors import TrainingError
-from sharpening.networks import Network, Student
+from sharpening.networks import Student
 from sharpening.networks.student import StudentConfig
-from trainer.config import Schedule
-from trainer.loop import (
-    Job,
-    Learner,
-    Stopped,
-    create_learner,
-    learning_rate_at,
-    measure_progress,
-    train,
-)
+from trainer.budget import Spent
+from trainer.config import Phase, Schedule
+from trainer.loop import Job, Learner, Stopped, create_learner, train
 from trainer.patches import Sampler
 from trainer.runs import RunFolder
 from trainer.tasks import Planes, Restoration
@@ -42,41 +37,71 @@ class StoppingTask:
     at_call: int
     calls: list[int] = field(default_factory=list)
 
-    def losses(self, network: Network, planes: Planes) -> dict[str, Tensor]:
+    def losses(self, network: nn.Module, planes: Planes, progress: float) -> dict[str, Tensor]:
         self.calls.append(1)
         if len(self.calls) == self.at_call:
             os.kill(os.getpid(), signal.SIGTERM)
-        return Restoration().losses(network, planes)
+        return Restoration().losses(network, planes, progress)
+
+
+class NoisyTask:
+    """Restoration that draws from every random state there is."""
+
+    def losses(self, network: nn.Module, planes: Planes, progress: float) -> dict[str, Tensor]:
+        losses = Restoration().losses(network, planes, progress)
+        drawn = torch.rand(()) + random.random() + float(np.random.rand())
+        return {"loss": losses["loss"] * drawn}
 
 
 class HopelessTask:
     """A loss that is no number."""
 
-    def losses(self, network: Network, planes: Planes) -> dict[str, Tensor]:
+    def losses(self, network: nn.Module, planes: Planes, progress: float) -> dict[str, Tensor]:
         return {"loss": network(planes["blurred"]).sum() * float("nan")}
 
 
-def begin() -> Learner:
+@dataclass(frozen=True)
+class Watching:
+    """Restoration that notes the shapes of the batches and the progress it is told."""
+
+    seen: list[tuple[int, int, float]] = field(default_factory=list)
+
+    def losses(self, network: nn.Module, planes: Planes, progress: float) -> dict[str, Tensor]:
+        count, _, side, _ = planes["sharp"].shape
+        self.seen.append((count, side, progress))
+        return Restoration().losses(network, planes, progress)
+
+
+def begin(schedule: Schedule = SCHEDULE) -> Learner:
     torch.manual_seed(0)
-    return create_learner(Student(StudentConfig(channels=4, body_convolutions=1)), SCHEDULE, CPU)
+    random.seed(0)
+    np.random.seed(0)
+    network = Student(StudentConfig(channels=4, body_convolutions=1))
+    return create_learner(network, schedule, CPU, photographs=1)
 
 
 def make_job(folder: Path, schedule: Schedule = SCHEDULE) -> Job:
     generator = np.random.default_rng(0)
     sharp, blurred = generator.integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
-    sampler = Sampler([{"sharp": sharp, "blurred": blurred}], 2, 16, seed=1)
+    sampler = Sampler([{"sharp": sharp, "blurred": blurred}], seed=1)
     folder.mkdir(exist_ok=True)
-    return Job(Restoration(), sampler, schedule, RunFolder(folder), lambda _: {"psnr": 1.0})
+    return Job(Restoration(), sampler, schedule, RunFolder(folder), lambda _: {"psnr": 1.0}, CPU)
 
 
 def tensors(learner: Learner) -> Mapping[str, Tensor]:
     return learner.averaged.state_dict()
 
 
+def assert_same_bits(one: Learner, other: Learner) -> None:
+    for name, tensor in tensors(one).items():
+        assert torch.equal(tensor, tensors(other)[name]), name
+
+
 def test_stops_at_the_budgets_end_and_has_learned(tmp_path: Path) -> None:
     learner, untrained = begin(), begin()
     train(learner, make_job(tmp_path))
-    assert learner.step == 12
+    assert learner.spent.steps == 12
+    assert learner.spent.images == 24
     assert not torch.equal(learner.network.head.weight, untrained.network.head.weight)
     state = RunFolder(tmp_path).load_checkpoint()
     assert state is not None
@@ -88,25 +113,99 @@ def test_a_budget_in_minutes_ends_by_the_clock(tmp_path: Path) -> None:
     learner = begin()
     ticks = count(0, 7)
     train(learner, replace(make_job(tmp_path, schedule), clock=lambda: float(next(ticks))))
-    assert learner.step == 9
-    assert learner.elapsed_s == 63
+    assert learner.spent.steps == 9
+    assert learner.spent.elapsed_s == 63
 
 
-def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path: Path) -> None:
-    whole = begin()
-    train(whole, make_job(tmp_path / "whole"))
-    job = make_job(tmp_path / "stopped")
+def test_a_budget_in_epochs_ends_when_every_photograph_gave_so_many_patches(
+    tmp_path: Path,
+) -> None:
+    schedule = Schedule(epochs=10, batch_size=2, patch_px=16)
+    learner = begin()
+    learner.spent = Spent(photographs=3)
+    train(learner, make_job(tmp_path, schedule))
+    assert learner.spent.images == 30
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path: Path, optimiser: str) -> None:
+    schedule = SCHEDULE.model_copy(update={"optimiser": optimiser})
+    whole = begin(schedule)
+    train(whole, make_job(tmp_path / "whole", schedule))
+    job = make_job(tmp_path / "stopped", schedule)
     with pytest.raises(Stopped) as stopped:
-        train(begin(), replace(job, task=StoppingTask(at_call=5)))
+        train(begin(schedule), replace(job, task=StoppingTask(at_call=5)))
     assert stopped.value.signal_number == signal.SIGTERM
-    resumed = begin()
+    resumed = begin(schedule)
     state = job.run.load_checkpoint()
     assert state is not None
     assert state["step"] == 5
     resumed.restore(state)
     train(resumed, job)
-    for name, tensor in tensors(whole).items():
-        assert torch.equal(tensor, tensors(resumed)[name]), name
+    assert_same_bits(whole, resumed)
+
+
+def test_every_random_state_is_taken_up_again(tmp_path: Path) -> None:
+    schedule = SCHEDULE.model_copy(update={"decay": "none"})
+    whole = begin(schedule)
+    train(whole, replace(make_job(tmp_path / "whole", schedule), task=NoisyTask()))
+    job = replace(make_job(tmp_path / "parts", schedule), task=NoisyTask())
+    train(begin(), replace(job, schedule=schedule.model_copy(update={"steps": 7})))
+    resumed = begin(schedule)
+    random.seed(99)
+    torch.manual_seed(99)
+    np.random.seed(99)
+    state = job.run.load_checkpoint()
+    assert state is not None
+    resumed.restore(state)
+    train(resumed, job)
+    assert_same_bits(whole, resumed)
+
+
+def test_workers_draw_the_same_run(tmp_path: Path) -> None:
+    phases = (Phase(until=0.5, batch_size=4, patch_px=16),)
+    schedule = SCHEDULE.model_copy(update={"phases": phases, "patch_px": 32})
+    alone, helped = begin(schedule), begin(schedule)
+    train(alone, make_job(tmp_path / "alone", schedule))
+    train(helped, replace(make_job(tmp_path / "helped", schedule), workers=1))
+    assert_same_bits(alone, helped)
+
+
+def test_phases_shape_the_batches_and_tasks_are_told_how_far_they_are(tmp_path: Path) -> None:
+    phases = (
+        Phase(until=0.25, batch_size=6, patch_px=16),
+        Phase(until=0.5, batch_size=4, patch_px=24),
+    )
+    schedule = SCHEDULE.model_copy(update={"phases": phases, "patch_px": 32})
+    task = Watching()
+    learner = begin(schedule)
+    train(learner, replace(make_job(tmp_path, schedule), task=task))
+    assert [shape[:2] for shape in task.seen] == [(6, 16)] * 3 + [(4, 24)] * 3 + [(2, 32)] * 6
+    assert [shape[2] for shape in task.seen] == pytest.approx([step / 12 for step in range(12)])
+    assert learner.spent.images == 3 * 6 + 3 * 4 + 6 * 2
+
+
+def test_a_checkpoint_that_cannot_be_written_stops_the_run_and_keeps_the_last(
+    tmp_path: Path,
+) -> None:
+    job = make_job(tmp_path)
+    train(begin(), replace(job, schedule=SCHEDULE.model_copy(update={"steps": 3})))
+    kept = job.run.checkpoint_path.read_bytes()
+    often = SCHEDULE.model_copy(update={"checkpoint_every_s": 0.0})
+    learner = begin()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(kept) // 2, before[1]))
+    try:
+        with pytest.raises(TrainingError, match="cannot write the checkpoint of step 1 "):
+            train(learner, replace(job, schedule=often))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert job.run.checkpoint_path.read_bytes() == kept
+    assert [path.name for path in tmp_path.iterdir() if "checkpoint" in path.name] == [
+        "checkpoint.pt"
+    ]
 
 
 def test_the_average_lags_behind_the_network(tmp_path: Path) -> None:
@@ -125,20 +224,3 @@ def test_metrics_are_logged_when_due(tmp_path: Path) -> None:
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert sum("learning_rate" in line for line in lines) == 3
     assert sum("validation" in line for line in lines) == 2
-
-
-def test_the_learning_rate_rises_then_falls_to_its_end() -> None:
-    schedule = Schedule(steps=1000, warmup_steps=100, learning_rate=1.0, final_learning_rate=0.01)
-    rates = [learning_rate_at(schedule, step, step / 1000) for step in range(1001)]
-    assert rates[0] == pytest.approx(1 / 101)
-    assert max(rates) == pytest.approx(1.0, abs=0.03)
-    assert rates[550] < rates[300] < max(rates)
-    assert rates[1000] == pytest.approx(0.01)
-
-
-@pytest.mark.parametrize(
-    ("schedule", "progress"),
-    [(Schedule(steps=10), 0.5), (Schedule(minutes=1), 0.25), (Schedule(steps=4), 1.0)],
-)
-def test_progress_is_the_share_of_the_budget(schedule: Schedule, progress: float) -> None:
-    assert measure_progress(schedule, 5, 15.0) == progress

@@ -1,5 +1,6 @@
 """A run folder belongs to one run."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -68,10 +69,48 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str) -> None:
         run.claim(SETTINGS) if name == "settings.json" else run.load_checkpoint()
 
 
+def test_one_run_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
+    with (
+        RunFolder(tmp_path).locked(),
+        pytest.raises(TrainingError, match="another process"),
+        RunFolder(tmp_path).locked(),
+    ):
+        pass
+    with RunFolder(tmp_path).locked():
+        pass
+
+
+def test_the_log_forgets_what_will_be_written_again(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.forget_after(0)
+    for entry in (
+        {"step": 4, "loss": 1.0},
+        {"step": 4, "validation": {}},
+        {"step": 8, "loss": 0.5},
+        {"step": 8, "validation": {}},
+        {"step": 12, "loss": 0.4},
+    ):
+        run.log(entry)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 3, "lo')
+    run.forget_after(8)
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"step": 4, "loss": 1.0},
+        {"step": 4, "validation": {}},
+        {"step": 8, "loss": 0.5},
+    ]
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(TrainingError, match="file"):
         RunFolder(tmp_path / "file" / "run").claim(SETTINGS)
+    with (
+        pytest.raises(TrainingError, match="file"),
+        RunFolder(tmp_path / "file" / "run").locked(),
+    ):
+        pass
 
 
 def test_a_checkpoint_comes_back_as_it_went(tmp_path: Path) -> None:
