@@ -14,6 +14,7 @@ from sharpening.errors import SharpeningError, TrainingError
 from sharpening.files import write_atomically
 from sharpening.runtimes import choose_runtime
 from sharpening.weights import load_weights
+from trainer.bench import bench_data, format_rates
 from trainer.config import Config, Stage, list_presets, load_config, override_budget
 from trainer.export import export_run
 from trainer.loop import Stopped
@@ -57,6 +58,7 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_evaluate(verbs)
     _add_export(verbs)
     _add_all(verbs)
+    _add_bench_data(verbs)
     return parser
 
 
@@ -102,6 +104,15 @@ def _add_all(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     verb.set_defaults(command=_all)
 
 
+def _add_bench_data(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = verbs.add_parser("bench-data", help="measure how fast patches come and are used")
+    _add_source_options(verb)
+    verb.add_argument("--store", type=Path, required=True, help="decoded photographs")
+    verb.add_argument("--seconds", type=float, default=5.0, help="for each figure (default: 5)")
+    _add_machine_options(verb)
+    verb.set_defaults(command=_bench_data)
+
+
 def _add_export_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--output", type=Path, required=True, help="the folder of weights files")
     verb.add_argument("--judge", type=Path, help="sharp pictures to measure the weights on")
@@ -112,11 +123,16 @@ def _add_machine_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--threads", type=_positive, help="CPU threads (default: all)")
 
 
-def _add_recipe_options(verb: argparse.ArgumentParser) -> None:
+def _add_source_options(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--preset", required=True, help=f"{', '.join(list_presets())}, or a TOML file"
     )
     verb.add_argument("--data", type=Path, required=True, help="a folder of photographs")
+    verb.add_argument("--workers", type=_count, help="processes that draw patches (default: auto)")
+
+
+def _add_recipe_options(verb: argparse.ArgumentParser) -> None:
+    _add_source_options(verb)
     verb.add_argument(
         *("--run", "--run-folder"),  # torchrun takes --run for one of its own options
         type=Path,
@@ -124,7 +140,6 @@ def _add_recipe_options(verb: argparse.ArgumentParser) -> None:
         help="the run folder; go on if it is one (--run-folder under torchrun)",
     )
     verb.add_argument("--store", type=Path, help="decoded photographs (default: RUN/store)")
-    verb.add_argument("--workers", type=_count, help="processes that draw patches (default: auto)")
 
 
 def _add_training_options(verb: argparse.ArgumentParser) -> None:
@@ -182,6 +197,12 @@ def _all(options: argparse.Namespace) -> None:
         places["student"].run, options.output, judge_on=options.judge, device=options.device
     )
     print(teacher, student, sep="\n")
+
+
+def _bench_data(options: argparse.Namespace) -> None:
+    place = _place(options, options.store, options.store)
+    rates = bench_data(load_config(options.preset), place, seconds=options.seconds)
+    print(format_rates(rates))
 
 
 def _place(options: argparse.Namespace, run: Path, store: Path | None) -> Place:

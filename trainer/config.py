@@ -37,8 +37,8 @@ class DataConfig(_Model):
     turn: bool = True
     """Flip and turn patches at random."""
     validation_pictures: int = Field(default=24, ge=1)
-    validation_crop_px: int | None = Field(default=256, ge=16)
-    """The middle of each validation photograph that is judged; none: all of it."""
+    validation_crop_px: int = Field(default=256, ge=0)
+    """The side of the middle of each validation photograph that is judged; 0: all of it."""
 
 
 class NetworkSpec(_Model):
@@ -81,7 +81,8 @@ class Schedule(_Model):
     """Muon's learning rate for the convolutions' weights, beside AdamW's for the rest."""
     weight_decay: float = Field(default=0.0, ge=0)
     second_moment_decay: float = Field(default=0.99, gt=0, lt=1)
-    gradient_norm_limit: float | None = Field(default=0.5, gt=0)
+    gradient_norm_limit: float = Field(default=0.5, ge=0)
+    """0: none."""
     ema_decay: float = Field(default=0.999, ge=0, lt=1)
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16 is used only where the device computes in it itself."""

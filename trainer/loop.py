@@ -137,7 +137,7 @@ def train(learner: Learner, job: Job) -> dict[str, float]:
             if learner.spent.steps and learner.spent.steps % schedule.validate_every_steps == 0:
                 _validate(learner, job, journal)
             rate = learning_rate_at(schedule, learner.spent.steps, progress)
-            images, losses = _learn(learner, network, job, next(batches), rate)
+            images, losses = learn(learner, network, job, next(batches), rate)
             elapsed_s, stopped_by = job.team.agree(
                 job.clock() - begun_at_s, max(signals, default=0)
             )
@@ -156,11 +156,11 @@ def train(learner: Learner, job: Job) -> dict[str, float]:
 
 
 def _feed(learner: Learner, job: Job) -> Iterator[dict[str, Tensor]]:
-    requests, pin = _requests(learner, job), job.device.type == "cuda"
+    requests, pin = requests_of(learner, job), job.device.type == "cuda"
     return feed(job.sampler, requests, workers=job.workers, pin=pin)
 
 
-def _requests(learner: Learner, job: Job) -> Iterator[Request]:
+def requests_of(learner: Learner, job: Job) -> Iterator[Request]:
     """Yield what this process draws for each step to come.
 
     Workers ask ahead of time. A budget in minutes is then judged by the time of asking.
@@ -173,7 +173,7 @@ def _requests(learner: Learner, job: Job) -> Iterator[Request]:
         spent = spent.after(images=batch_size, elapsed_s=learner.spent.elapsed_s)
 
 
-def _learn(
+def learn(
     learner: Learner, network: nn.Module, job: Job, batch: Mapping[str, Tensor], rate: float
 ) -> tuple[int, dict[str, Tensor]]:
     """Take one step down the loss; returns the images of all processes and the losses."""

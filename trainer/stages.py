@@ -85,7 +85,7 @@ def train_teacher(config: Config, place: Place, *, start_from: Path | None = Non
     was stopped goes on where it was; a finished one is left as it is.
     """
     origins = Origins(start=_load(start_from))
-    return _TrainingRun("teacher", config.teacher, config, place, origins).finish()
+    return TrainingRun("teacher", config.teacher, config, place, origins).finish()
 
 
 def distil_student(
@@ -98,7 +98,7 @@ def distil_student(
     """
     origins = Origins(_load(teacher), _load(start_from))
     _check_teacher(origins.teacher, config)
-    return _TrainingRun("student", config.student, config, place, origins).finish()
+    return TrainingRun("student", config.student, config, place, origins).finish()
 
 
 def set_aside(
@@ -114,7 +114,9 @@ def set_aside(
 
 
 @dataclass(frozen=True)
-class _TrainingRun:
+class TrainingRun:
+    """One network's training: what is trained, by which recipe, from what and where."""
+
     role: Role
     stage: Stage
     config: Config
@@ -122,6 +124,7 @@ class _TrainingRun:
     origins: Origins
 
     def finish(self) -> Path:
+        """Train to the end, or from where the run was stopped; return the weights file."""
         photographs = find_photographs(self.place.photographs)
         run = RunFolder(self.place.run)
         if not self.place.team.is_first:
@@ -211,7 +214,7 @@ class _TrainingRun:
             if (teacher := self.origins.teacher) is not None and self.asks_once:
                 engine = Engine(choose_runtime(teacher, device=place.device))
                 pictures = store.teach(pictures, engine, teacher.sha256)
-        cropped = [crop_centre(each, data.validation_crop_px) for each in judged.values()]
+        cropped = [crop_centre(each, data.validation_crop_px or None) for each in judged.values()]
         device = choose_device(place.device)
         job = Job(
             task=task,
