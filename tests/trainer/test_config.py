@@ -37,6 +37,20 @@ def test_the_cpu_preset_keeps_the_promised_sizes() -> None:
     assert count_parameters(teacher) > 2_500_000
 
 
+def test_the_paper_preset_is_the_published_experiment() -> None:
+    config = load_config("paper")
+    for stage, epochs in ((config.teacher, 300), (config.student, 75)):
+        schedule = stage.schedule
+        assert (schedule.epochs, schedule.batch_size, schedule.patch_px) == (epochs, 5, 256)
+        assert (schedule.learning_rate, schedule.decay, schedule.weight_decay) == (1e-4, "none", 0)
+        assert (schedule.ema_decay, schedule.gradient_norm_limit) == (0, 0)
+    recipe = config.distillation
+    assert (recipe.truth_weight, recipe.teacher_weight, recipe.teacher_loss) == (0.5, 0.5, "mse")
+    assert recipe.ask == "always"
+    assert recipe.imitation is None
+    assert config.data.degrade == "patch"
+
+
 def test_a_file_is_a_preset_too(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(MINIMAL)

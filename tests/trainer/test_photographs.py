@@ -10,6 +10,7 @@ from trainer.photographs import (
     Photograph,
     find_photographs,
     hash_photographs,
+    split_by_name,
     split_photographs,
 )
 
@@ -67,3 +68,13 @@ def test_one_photograph_is_too_few() -> None:
 def test_the_hash_of_a_set_does_not_depend_on_its_order() -> None:
     assert hash_photographs(make("aa", "bb")) == hash_photographs(make("bb", "aa"))
     assert hash_photographs(make("aa", "bb")) != hash_photographs(make("aa"))
+
+
+def test_the_first_by_name_are_trained_on(tmp_path: Path) -> None:
+    photographs = [Photograph(tmp_path / folder / f"{n:04}.png", f"{9 - n}") for n, folder in
+                   ((3, "a"), (1, "b"), (4, "a"), (2, "a"))]  # fmt: skip
+    training, validation = split_by_name(photographs, 3)
+    assert [each.path.stem for each in training] == ["0001", "0002", "0003"]
+    assert [each.path.stem for each in validation] == ["0004"]
+    with pytest.raises(TrainingError, match="first 4 photographs"):
+        split_by_name(photographs, 4)
