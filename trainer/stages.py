@@ -20,7 +20,14 @@ from sharpening.weights import Weights, load_weights
 from trainer.config import Config, RunSettings, Schedule, Stage
 from trainer.loop import Job, Learner, Validate, create_learner, measure_progress, train
 from trainer.patches import Sampler, crop_centre
-from trainer.photographs import Photograph, find_photographs, hash_photographs, split_photographs
+from trainer.photographs import (
+    LeftOut,
+    Photograph,
+    describe_left_out,
+    find_photographs,
+    hash_photographs,
+    split_photographs,
+)
 from trainer.provenance import Outcome, find_code_revision, write_weights
 from trainer.runs import RunFolder
 from trainer.store import Picture, Store
@@ -81,7 +88,8 @@ class _TrainingRun:
     origins: Origins
 
     def finish(self) -> Path:
-        photographs = find_photographs(self.place.photographs)
+        found = find_photographs(self.place.photographs)
+        photographs = found.photographs
         run = RunFolder(self.place.run)
         settings = self.settings(photographs)
         run.claim(settings)
@@ -89,7 +97,7 @@ class _TrainingRun:
             logger.info("%s is finished", run.folder)
             return run.weights_path
         code_revision = find_code_revision()  # now: the code on disk may change under a long run
-        job, trained_on = self.prepare(photographs, run)
+        job, trained_on, unusable = self.prepare(photographs, run)
         learner = self.begin(run)
         figures = train(learner, job)
         outcome = Outcome(
@@ -103,6 +111,9 @@ class _TrainingRun:
             code_revision=code_revision,
         )
         write_weights(run.weights_path, self.role, learner.averaged, outcome)
+        left_out = (*found.left_out, *unusable)
+        total = len(photographs) + len(found.left_out)
+        logger.info("%s", describe_left_out(left_out, total))
         return run.weights_path
 
     def settings(self, photographs: Sequence[Photograph]) -> RunSettings:
@@ -143,17 +154,23 @@ class _TrainingRun:
 
     def prepare(
         self, photographs: Sequence[Photograph], run: RunFolder
-    ) -> tuple[Job, list[Photograph]]:
-        """Return the job and what it trains on: decoded, blurred and, with a teacher, taught."""
+    ) -> tuple[Job, list[Photograph], tuple[LeftOut, ...]]:
+        """Return the job, what it trains on and what cannot be used.
+
+        The photographs are decoded, blurred and, with a teacher, taught. Only usable ones are
+        split, so that neither side can come out empty for want of good files.
+        """
         data, schedule = self.config.data, self.stage.schedule
         store = Store(self.place.store, PROFILES[self.config.profile])
-        training, validation = split_photographs(photographs, data.validation_fraction)
-        judged = store.load(validation[: data.validation_pictures], patch_px=schedule.patch_px)
-        pictures = store.load(training, patch_px=schedule.patch_px)
+        loaded = store.load(photographs, patch_px=schedule.patch_px)
+        usable = [each for each in photographs if each.sha256 in loaded.pictures]
+        training, validation = split_photographs(usable, data.validation_fraction)
+        pictures = {each.sha256: loaded.pictures[each.sha256] for each in training}
+        judged = [loaded.pictures[each.sha256] for each in validation[: data.validation_pictures]]
         if (teacher := self.origins.teacher) is not None:
             engine = Engine(choose_runtime(teacher, device=self.place.device))
             pictures = store.teach(pictures, engine, teacher.sha256)
-        cropped = [crop_centre(each, data.validation_crop_px) for each in judged.values()]
+        cropped = [crop_centre(each, data.validation_crop_px) for each in judged]
         job = Job(
             task=self.choose_task(),
             sampler=Sampler(
@@ -164,7 +181,7 @@ class _TrainingRun:
             low_precision=_choose_low_precision(schedule, choose_device(self.place.device)),
             validate=_validator(cropped, self.place.device),
         )
-        return job, [each for each in training if each.sha256 in pictures]
+        return job, training, loaded.left_out
 
     def choose_task(self) -> Task:
         """Return what is learned: from truth alone, or from truth and a teacher."""
