@@ -14,7 +14,7 @@ large to decode, or smaller than a patch.
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -133,6 +133,14 @@ def explain_failure(path: Path, error: ImageError) -> LeftOut:
     return LeftOut(path, reason, str(error))
 
 
+def explain_small(path: Path, shape: tuple[int, ...], patch_px: int) -> LeftOut | None:
+    """Say that a picture of `shape` `(H, W, 3)` does not hold a patch; nothing if it does."""
+    height, width = shape[:2]
+    if min(height, width) >= patch_px:
+        return None
+    return LeftOut(path, Reason.TOO_SMALL, f"{width}x{height} px of {patch_px}")
+
+
 def describe_left_out(left_out: Sequence[LeftOut], total: int) -> str:
     """Return the list for the end of a run: by reason, of each the first paths.
 
@@ -141,15 +149,22 @@ def describe_left_out(left_out: Sequence[LeftOut], total: int) -> str:
     if not left_out:
         return f"all {total} photographs are used"
     lines = [f"{len(left_out)} of {total} photographs are left out:"]
-    for reason in dict.fromkeys(each.reason for each in left_out):
-        alike = sorted(
-            (each for each in left_out if each.reason == reason), key=lambda each: each.path
-        )
+    lines += list_by_reason((each.reason, each.path, each.detail) for each in left_out)
+    return "\n".join(lines)
+
+
+def list_by_reason(noted: Iterable[tuple[str, Path, str]]) -> list[str]:
+    """Return indented lines of reasons, each with its paths and details; 20 of them at most."""
+    by_reason: dict[str, list[tuple[Path, str]]] = {}
+    for reason, path, detail in noted:
+        by_reason.setdefault(reason, []).append((path, detail))
+    lines: list[str] = []
+    for reason, alike in by_reason.items():
         lines.append(f"  {reason} ({len(alike)}):")
-        lines += [f"    {_describe(each)}" for each in alike[:_LISTED_PATHS]]
+        lines += [f"    {_describe(*each)}" for each in sorted(alike)[:_LISTED_PATHS]]
         if len(alike) > _LISTED_PATHS:
             lines.append(f"    and {len(alike) - _LISTED_PATHS} more")
-    return "\n".join(lines)
+    return lines
 
 
 def split_photographs(
@@ -204,7 +219,6 @@ def _unreadable(path: Path, error: OSError) -> LeftOut:
     return LeftOut(path, Reason.UNREADABLE, error.strerror or str(error))
 
 
-def _describe(left_out: LeftOut) -> str:
-    path = str(left_out.path)
-    shown = path if path.isprintable() else ascii(path)
-    return f"{shown}: {left_out.detail}" if left_out.detail else shown
+def _describe(path: Path, detail: str) -> str:
+    shown = str(path) if str(path).isprintable() else ascii(str(path))
+    return f"{shown}: {detail}" if detail else shown

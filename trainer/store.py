@@ -28,9 +28,9 @@ from sharpening.files import write_atomically
 from trainer.photographs import (
     LeftOut,
     Photograph,
-    Reason,
     describe_left_out,
     explain_failure,
+    explain_small,
     read_photograph,
 )
 
@@ -106,10 +106,8 @@ class Store:
             sharp = self._plane(f"{name}.sharp", lambda: _decode(photograph.path))
         except ImageError as error:
             return explain_failure(photograph.path, error)
-        height, width = sharp.shape[:2]
-        if min(height, width) < patch_px:
-            detail = f"{width}x{height} px of {patch_px}"
-            return LeftOut(photograph.path, Reason.TOO_SMALL, detail)
+        if small := explain_small(photograph.path, sharp.shape, patch_px):
+            return small
         blurred = self._plane(
             f"{name}.{self._described}.blurred", lambda: self.degradation.apply(sharp)
         )
