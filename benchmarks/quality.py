@@ -62,12 +62,12 @@ def _parse() -> argparse.Namespace:
 
 def _baselines(train: Path, store: Path, degradation: Degradation) -> dict[str, Sharpener]:
     fraction = DataConfig().validation_fraction
-    training, validation = split_photographs(find_photographs(train), fraction)
+    training, validation = split_photographs(find_photographs(train).photographs, fraction)
     planes = Store(store, degradation)
-    fitted_on = list(planes.load(training, patch_px=_SMALLEST_PICTURE_PX).values())
+    fitted_on = list(planes.load(training, patch_px=_SMALLEST_PICTURE_PX).pictures.values())
     tuned_on = [
         crop_centre(picture, _TUNING_CROP_PX)
-        for picture in planes.load(validation, patch_px=_SMALLEST_PICTURE_PX).values()
+        for picture in planes.load(validation, patch_px=_SMALLEST_PICTURE_PX).pictures.values()
     ]
     tuned = tune_unsharp_mask(tuned_on)
     return {

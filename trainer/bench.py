@@ -41,12 +41,12 @@ def bench_data(config: Config, place: Place, *, seconds: float) -> list[Rate]:
     student and of the teacher on a batch that is already there. All at the student's patch size,
     but for the teacher.
     """
-    photographs = find_photographs(place.photographs)
+    photographs = find_photographs(place.photographs).photographs
     rates: list[Rate] = []
     with TemporaryDirectory() as folder:
         for role in ("student", "teacher"):
             run = TrainingRun(role, getattr(config, role), config, place, Origins())
-            job, usable = run.prepare(photographs, RunFolder(Path(folder)))
+            job, usable, _ = run.prepare(photographs, RunFolder(Path(folder)))
             if role == "student":
                 rates.append(_measure_paper(usable, PROFILES[config.profile], job, seconds))
                 rates.append(_measure_feed(job, seconds))

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from trainer.config import Config, Stage, list_presets, load_config, override_bu
 from trainer.export import export_run
 from trainer.loop import Stopped
 from trainer.memory import keep_freed_memory
+from trainer.prepare import URL, Source, check_folder, fetch_div2k
 from trainer.report import REPORT, find_sets, format_table, judge
 from trainer.stages import Place, distil_student, train_teacher
 from trainer.team import Team, join_team
@@ -53,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
+    _add_prepare(verbs)
     _add_train_teacher(verbs)
     _add_distil(verbs)
     _add_evaluate(verbs)
@@ -60,6 +63,33 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_all(verbs)
     _add_bench_data(verbs)
     return parser
+
+
+def _add_prepare(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    verb = verbs.add_parser("prepare", help="fetch photographs, or check those that are there")
+    inner = verb.add_subparsers(required=True, metavar="WHAT")
+    fetch = inner.add_parser("div2k", help="fetch the 900 photographs of DIV2K (4 GB)")
+    fetch.add_argument("folder", type=Path, metavar="DIR", help="where they go")
+    fetch.add_argument("--url", default=URL, help="where the archives are (default: %(default)s)")
+    fetch.add_argument(
+        "--sha256",
+        type=_digest,
+        action="append",
+        default=[],
+        metavar="ARCHIVE=HEX",
+        help="the digest of an archive that is not as it was, as DIV2K_train_HR.zip=9d0b...",
+    )
+    fetch.set_defaults(command=_fetch_div2k)
+    check = inner.add_parser("check", help="tell what is missing, broken, skipped or converted")
+    check.add_argument("folder", type=Path, metavar="DIR", help="a folder of photographs")
+    check.add_argument(
+        "--patch",
+        type=_positive,
+        default=96,
+        metavar="PX",
+        help="the patches to train on (default: %(default)s)",
+    )
+    check.set_defaults(command=_check)
 
 
 def _add_train_teacher(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -151,6 +181,20 @@ def _add_training_options(verb: argparse.ArgumentParser) -> None:
     budget.add_argument("--minutes", type=float, help="train for this long instead")
 
 
+def _fetch_div2k(options: argparse.Namespace) -> None:
+    fetch_div2k(options.folder, Source(url=options.url, sha256=dict(options.sha256)))
+
+
+def _check(options: argparse.Namespace) -> None:
+    check = check_folder(options.folder, patch_px=options.patch)
+    print(check.describe())
+    if not check.is_sound:
+        raise TrainingError(
+            f"something in {options.folder} is missing or broken, see the list: replace it (for "
+            "DIV2K, fetch it again)"
+        )
+
+
 def _train_teacher(options: argparse.Namespace) -> None:
     config = _configure(options, "teacher")
     place = _place(options, options.run, options.store)
@@ -229,3 +273,10 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
     return int(text)
+
+
+def _digest(text: str) -> tuple[str, str]:
+    archive, _, sha256 = text.partition("=")
+    if not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+        raise argparse.ArgumentTypeError(f"{text!r} is not ARCHIVE=HEX with 64 digits")
+    return archive, sha256

@@ -29,7 +29,10 @@ from trainer.layers import find_layer
 from trainer.loop import Job, Learner, Validate, create_learner, read_spent, train
 from trainer.patches import Sampler, crop_centre
 from trainer.photographs import (
+    Found,
+    LeftOut,
     Photograph,
+    describe_left_out,
     find_photographs,
     hash_photographs,
     split_by_name,
@@ -125,17 +128,17 @@ class TrainingRun:
 
     def finish(self) -> Path:
         """Train to the end, or from where the run was stopped; return the weights file."""
-        photographs = find_photographs(self.place.photographs)
+        found = find_photographs(self.place.photographs)
         run = RunFolder(self.place.run)
         if not self.place.team.is_first:
-            self.train(photographs, run)
+            self.train(found, run)
             return run.weights_path
         with run.locked():
-            run.claim(self.settings(photographs))
-            self.train(photographs, run)
+            run.claim(self.settings(found.photographs))
+            self.train(found, run)
         return run.weights_path
 
-    def train(self, photographs: Sequence[Photograph], run: RunFolder) -> None:
+    def train(self, found: Found, run: RunFolder) -> None:
         """Take up the run where its checkpoint is, and write the weights at its end."""
         team = self.place.team
         state = team.tell_all(run.load_checkpoint() if team.is_first else None)
@@ -143,7 +146,7 @@ class TrainingRun:
             logger.info("%s is finished", run.folder)
             return
         code_revision = find_code_revision()  # now: the code on disk may change under a long run
-        job, trained_on = self.prepare(photographs, run)
+        job, trained_on, unusable = self.prepare(found.photographs, run)
         learner = self.begin(state, photographs=len(trained_on))
         if team.is_first:
             run.forget_after(learner.spent.steps)
@@ -152,7 +155,7 @@ class TrainingRun:
         if not team.is_first:
             return
         outcome = Outcome(
-            settings=self.settings(photographs),
+            settings=self.settings(found.photographs),
             steps=learner.spent.steps,
             images_seen=learner.spent.images,
             minutes=learner.spent.elapsed_s / 60,
@@ -162,6 +165,9 @@ class TrainingRun:
             code_revision=code_revision,
         )
         write_weights(run.weights_path, self.role, learner.averaged, outcome)
+        left_out = (*found.left_out, *unusable)
+        total = len(found.photographs) + len(found.left_out)
+        logger.info("%s", describe_left_out(left_out, total))
 
     def settings(self, photographs: Sequence[Photograph]) -> RunSettings:
         """Return all that the result depends on; two runs with the same are one run."""
@@ -201,20 +207,26 @@ class TrainingRun:
 
     def prepare(
         self, photographs: Sequence[Photograph], run: RunFolder
-    ) -> tuple[Job, list[Photograph]]:
-        """Return the job and what it trains on: decoded, blurred and, with a teacher, taught."""
+    ) -> tuple[Job, list[Photograph], tuple[LeftOut, ...]]:
+        """Return the job, what it trains on and what cannot be used.
+
+        The photographs are decoded, blurred and, with a teacher, taught. Only usable ones are
+        split, so that neither side can come out empty for want of good files.
+        """
         data, schedule, place = self.config.data, self.stage.schedule, self.place
         degradation = PROFILES[self.config.profile]
         task = self.choose_task()
-        training, validation = set_aside(photographs, self.config)
         with place.team.take_turns():
             store = Store(place.store, degradation)
-            judged = store.load(validation, patch_px=schedule.largest_patch_px)
-            pictures = store.load(training, patch_px=schedule.largest_patch_px)
+            loaded = store.load(photographs, patch_px=schedule.largest_patch_px)
+            usable = [each for each in photographs if each.sha256 in loaded.pictures]
+            training, validation = set_aside(usable, self.config)
+            pictures = {each.sha256: loaded.pictures[each.sha256] for each in training}
             if (teacher := self.origins.teacher) is not None and self.asks_once:
                 engine = Engine(choose_runtime(teacher, device=place.device))
                 pictures = store.teach(pictures, engine, teacher.sha256)
-        cropped = [crop_centre(each, data.validation_crop_px or None) for each in judged.values()]
+        crop_px = data.validation_crop_px or None
+        judged = [crop_centre(loaded.pictures[each.sha256], crop_px) for each in validation]
         device = choose_device(place.device)
         job = Job(
             task=task,
@@ -226,13 +238,13 @@ class TrainingRun:
             ),
             schedule=schedule,
             run=run,
-            validate=_validator(cropped, place.device),
+            validate=_validator(judged, place.device),
             device=device,
             team=place.team,
             workers=place.drawing_workers,
             low_precision=_choose_low_precision(schedule, device),
         )
-        return job, [each for each in training if each.sha256 in pictures]
+        return job, training, loaded.left_out
 
     @property
     def asks_once(self) -> bool:

@@ -1,7 +1,8 @@
 """Photographs decoded, blurred and taught once, kept on disk and read as patches.
 
 Each plane is a memory-mapped `.npy` file named by the content that made it, so runs share a store,
-a second run finds everything in place, and memory is bounded by the patches in use.
+a second run finds everything in place, and memory is bounded by the patches in use. What of a
+photograph is converted and which ones are left out, `trainer.photographs` says.
 """
 
 import hashlib
@@ -20,12 +21,18 @@ import numpy.typing as npt
 import PIL
 from tqdm.auto import tqdm
 
-from sharpening.codec import decode
 from sharpening.degradation import Degradation
 from sharpening.engine import Engine
 from sharpening.errors import ImageError, TrainingError
 from sharpening.files import write_atomically
-from trainer.photographs import Photograph
+from trainer.photographs import (
+    LeftOut,
+    Photograph,
+    describe_left_out,
+    explain_failure,
+    explain_small,
+    read_photograph,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -40,30 +47,41 @@ GRID_PX = 2
 
 
 @dataclass(frozen=True)
+class Loaded:
+    """The pictures by their photographs' hashes, and the photographs that cannot be used."""
+
+    pictures: dict[str, Picture]
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True)
 class Store:
     """A folder of planes for one degradation."""
 
     folder: Path
     degradation: Degradation
 
-    def load(self, photographs: Sequence[Photograph], *, patch_px: int) -> dict[str, Picture]:
-        """Return the sharp and blurred planes by the photographs' hashes, making what is missing.
+    def load(self, photographs: Sequence[Photograph], *, patch_px: int) -> Loaded:
+        """Return the sharp and blurred planes of the photographs, making what is missing.
 
-        Photographs that cannot be decoded or are smaller than a patch are logged and left out.
-        Raises `TrainingError` if none is left.
+        Photographs that cannot be decoded or are smaller than a patch are left out, and said to
+        be. Raises `TrainingError` if none is left.
         """
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             results = pool.map(lambda photograph: self._load_one(photograph, patch_px), photographs)
-            pictures = {
-                photograph.sha256: picture
-                for photograph, picture in zip(
-                    photographs, _show(results, "preparing", len(photographs)), strict=True
-                )
-                if picture is not None
-            }
+            shown = list(_show(results, "preparing", len(photographs)))
+        left_out = tuple(each for each in shown if isinstance(each, LeftOut))
+        pictures = {
+            photograph.sha256: result
+            for photograph, result in zip(photographs, shown, strict=True)
+            if not isinstance(result, LeftOut)
+        }
         if not pictures:
-            raise TrainingError(f"none of {len(photographs)} photographs can be used: see the log")
-        return pictures
+            raise TrainingError(
+                f"none of {len(photographs)} photographs can be used: give others\n"
+                + describe_left_out(left_out, len(photographs))
+            )
+        return Loaded(pictures, left_out)
 
     def teach(
         self, pictures: Mapping[str, Picture], teacher: Engine, teacher_sha256: str
@@ -82,16 +100,14 @@ class Store:
     def _described(self) -> str:
         return hashlib.sha256(self.degradation.model_dump_json().encode()).hexdigest()[:16]
 
-    def _load_one(self, photograph: Photograph, patch_px: int) -> Picture | None:
+    def _load_one(self, photograph: Photograph, patch_px: int) -> Picture | LeftOut:
         name = f"{photograph.sha256}.pillow-{PIL.__version__}"
         try:
             sharp = self._plane(f"{name}.sharp", lambda: _decode(photograph.path))
         except ImageError as error:
-            logger.warning("left out %s: %s", photograph.path, error)
-            return None
-        if min(sharp.shape[:2]) < patch_px:
-            logger.warning("left out %s: smaller than a patch of %d", photograph.path, patch_px)
-            return None
+            return explain_failure(photograph.path, error)
+        if small := explain_small(photograph.path, sharp.shape, patch_px):
+            return small
         blurred = self._plane(
             f"{name}.{self._described}.blurred", lambda: self.degradation.apply(sharp)
         )
@@ -109,9 +125,9 @@ class Store:
 
 def _decode(path: Path) -> Pixels:
     """Return the photograph on the degradation's grid: 8-bit, both sides even."""
-    pixels = decode(path.read_bytes()).pixels
-    if pixels.dtype != np.uint8:
-        raise ImageError("16-bit photographs are not used: convert it to 8 bits")
+    pixels = read_photograph(path).pixels
+    if pixels.dtype == np.uint16:
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # rounded: 65535 is 255
     height, width = (side // GRID_PX * GRID_PX for side in pixels.shape[:2])
     return np.ascontiguousarray(pixels[:height, :width])
 

@@ -29,7 +29,7 @@ def test_megapixels_follow_from_patches_and_the_feed_is_compared() -> None:
 
 
 def test_the_papers_loading_blurs_the_patch_that_it_cut(photographs: Path) -> None:
-    path = find_photographs(photographs)[0].path
+    path = find_photographs(photographs).photographs[0].path
     first, second = (
         load_as_the_paper(path, PaperDegradation(), 64, np.random.default_rng(seed))
         for seed in (1, 2)

@@ -152,7 +152,9 @@ def test_an_error_is_told_in_a_line_and_ends_with_1(
     assert told in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("verb", ["train-teacher", "distill", "evaluate", "export", "all"])
+@pytest.mark.parametrize(
+    "verb", ["prepare", "train-teacher", "distill", "evaluate", "export", "all"]
+)
 def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as finished:
         main([verb, "--help"])
