@@ -26,6 +26,7 @@ FORMAT: Literal["sharpening-weights/1"] = "sharpening-weights/1"
 DIGEST_CHARACTERS = 12
 
 Tensors = Mapping[str, npt.NDArray[Any]]
+Precision = Literal["float32", "float16"]
 
 
 class Contract(BaseModel):
@@ -74,6 +75,11 @@ class Card(BaseModel):
     """SHA-256 of the teacher's weights file; none if there was no teacher."""
     created: datetime
     licence: str = Field(min_length=1)
+    precision: Precision = "float32"
+    """How the tensors are stored; whoever runs them turns them into float32.
+
+    A file says so only where it is not float32: those of the first release lack the entry.
+    """
 
     @model_validator(mode="after")
     def _one_profile(self) -> Self:
@@ -103,17 +109,41 @@ def save_weights(path: Path, tensors: Tensors, card: Card) -> str:
 
     Raises `WeightsError` if it cannot be written.
     """
-    metadata = {
-        key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-        for key, value in card.model_dump(mode="json").items()
-    }
-    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    data = _order_header(safetensors.numpy.save(contiguous, metadata))
+    data = encode_weights(tensors, card)
     try:
         write_atomically(path, data)
     except OSError as error:
         raise WeightsError(f"cannot write the weights file {path}: {error}") from error
     return hashlib.sha256(data).hexdigest()
+
+
+def encode_weights(tensors: Tensors, card: Card) -> bytes:
+    """Return the bytes of a weights file; the same content gives the same bytes."""
+    entries = card.model_dump(mode="json")
+    if card.precision == "float32":
+        del entries["precision"]
+    metadata = {
+        key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        for key, value in entries.items()
+    }
+    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    return _order_header(safetensors.numpy.save(contiguous, metadata))
+
+
+def convert_tensors(tensors: Tensors, precision: Precision) -> Tensors:
+    """Return the tensors as numbers of that precision, each rounded to the nearest.
+
+    Raises `WeightsError` for a number that is too large for float16.
+    """
+    with np.errstate(over="ignore"):
+        converted = {name: tensor.astype(precision) for name, tensor in tensors.items()}
+    for name, tensor in converted.items():
+        if not np.isfinite(tensor).all():
+            raise WeightsError(
+                f"the tensor {name!r} holds {np.abs(tensors[name]).max()}; {precision} holds "
+                f"numbers up to {np.finfo(precision).max}: store it as float32"
+            )
+    return converted
 
 
 def _order_header(data: bytes) -> bytes:
@@ -178,7 +208,8 @@ def _parse_card(path: Path, metadata: dict[str, str]) -> Card:
             f"{path} has format {metadata.get('format')!r}; expected {FORMAT!r}: "
             "export it with `python -m trainer export` of this version"
         )
-    missing = sorted(set(Card.model_fields) - set(metadata))
+    required = {name for name, field in Card.model_fields.items() if field.is_required()}
+    missing = sorted(required - set(metadata))
     if missing:
         raise WeightsError(f"{path} lacks the metadata {missing}: export it again")
     try:
@@ -189,7 +220,9 @@ def _parse_card(path: Path, metadata: dict[str, str]) -> Card:
         ) from error
 
 
-_PLAIN_ENTRIES = frozenset({"format", "role", "architecture", "profile", "created", "licence"})
+_PLAIN_ENTRIES = frozenset(
+    {"format", "role", "architecture", "profile", "created", "licence", "precision"}
+)
 
 
 def _decode_entry(key: str, value: str) -> Any:

@@ -54,6 +54,7 @@ ROOMS = {
     "degradation": {"errors"},
     "metrics": {"errors"},
     "weights": {"degradation", "errors", "files"},
+    "golden": {"errors", "runtimes"},
     "networks": {"errors", "networks"},
     "runtimes": {"errors", "networks", "runtimes", "weights"},
     "engine": {"errors", "runtimes", "tiling"},
@@ -86,7 +87,7 @@ def test_light_rooms_are_imported_without_pytorch() -> None:
     program = (
         "import sys\n"
         "import sharpening.codec, sharpening.degradation, sharpening.metrics, sharpening.tiling\n"
-        "import sharpening.weights, sharpening.errors, sharpening.files\n"
+        "import sharpening.weights, sharpening.errors, sharpening.files, sharpening.golden\n"
         "raise SystemExit('torch' in sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)

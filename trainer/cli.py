@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import get_args
 
 import torch
 
@@ -14,10 +15,10 @@ from sharpening.engine import Engine
 from sharpening.errors import SharpeningError, TrainingError
 from sharpening.files import write_atomically
 from sharpening.runtimes import choose_runtime
-from sharpening.weights import load_weights
+from sharpening.weights import Precision, load_weights
 from trainer.bench import bench_data, format_rates
 from trainer.config import Config, Stage, list_presets, load_config, override_budget
-from trainer.export import export_run
+from trainer.export import Form, export_run
 from trainer.loop import Stopped
 from trainer.memory import keep_freed_memory
 from trainer.prepare import URL, Source, check_folder, fetch_div2k
@@ -120,8 +121,18 @@ def _add_evaluate(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def _add_export(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     verb = verbs.add_parser("export", help="put a finished run's weights where the service looks")
-    verb.add_argument("run", type=Path, metavar="RUN", help="the run folder")
+    verb.add_argument("run", type=Path, metavar="RUN", help="the run folder, or a weights file")
     _add_export_options(verb)
+    verb.add_argument(
+        "--precision",
+        choices=get_args(Precision),
+        help="how tensors are stored (default: as in RUN, float32 from training)",
+    )
+    verb.add_argument(
+        "--onnx",
+        action=argparse.BooleanOptionalAction,
+        help="write an ONNX graph as well (default: of students)",
+    )
     _add_machine_options(verb)
     verb.set_defaults(command=_export)
 
@@ -222,7 +233,11 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    print(export_run(options.run, options.output, judge_on=options.judge, device=options.device))
+    form = Form(options.precision, options.onnx)
+    path = export_run(
+        options.run, options.output, judge_on=options.judge, device=options.device, form=form
+    )
+    print(path)
 
 
 def _all(options: argparse.Namespace) -> None:

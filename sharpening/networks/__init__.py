@@ -5,7 +5,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from sharpening.errors import WeightsError
-from sharpening.networks.base import Network, count_parameters, move_network
+from sharpening.networks.base import (
+    Network,
+    count_macs_per_px,
+    count_parameters,
+    move_network,
+)
 from sharpening.networks.luminous import LuminousStudent, LuminousTeacher
 from sharpening.networks.student import Student
 from sharpening.networks.teacher import Teacher
@@ -18,6 +23,7 @@ __all__ = [
     "Student",
     "Teacher",
     "build_network",
+    "count_macs_per_px",
     "count_parameters",
     "move_network",
 ]

@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 
 class NetworkConfig(BaseModel):
@@ -58,3 +59,17 @@ def move_network(network: Network, device: torch.device) -> Network:
 def count_parameters(network: nn.Module) -> int:
     """Return how many numbers the network learns."""
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def count_macs_per_px(network: Network) -> float:
+    """Return how many multiply-adds the network does for each px of a picture.
+
+    Those with the zeros that a convolution sees beyond the border are counted; activations, sums
+    and conversions are not.
+    """
+    side_px = network.multiple_of
+    picture = torch.zeros(1, 3, side_px, side_px, device=next(network.parameters()).device)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(picture)
+    flops: int = counter.get_total_flops()  # a multiply-add counts as two there
+    return flops / 2 / side_px**2

@@ -6,7 +6,7 @@ import torch
 from sharpening.errors import DeviceError, WeightsError
 from sharpening.networks import Network, build_network, count_parameters, move_network
 from sharpening.runtimes.base import Batch
-from sharpening.weights import Contract, Tensors, Weights
+from sharpening.weights import Contract, Precision, Tensors, Weights
 
 
 class TorchRuntime:
@@ -74,18 +74,18 @@ def restore_network(weights: Weights) -> Network:
             f"{weights.name} declares the contract {weights.card.contract}, but its "
             f"architecture {weights.card.architecture!r} has {actual}: export it again"
         )
+    _check_numbers(weights.tensors, weights.card.precision)
     return restore_tensors(network, weights.tensors)
 
 
 def restore_tensors(network: Network, tensors: Tensors) -> Network:
-    """Put the tensors into the network; raises `WeightsError` unless all of them fit."""
-    for name, tensor in tensors.items():
-        if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
-            raise WeightsError(
-                f"the tensor {name!r} is {tensor.dtype} or not finite; expected finite float32: "
-                "export the weights again"
-            )
-    state = {name: torch.from_numpy(np.array(tensor)) for name, tensor in tensors.items()}
+    """Put the tensors, all float32 or all float16, into the network, which is float32.
+
+    Raises `WeightsError` unless all of them fit.
+    """
+    halves = all(tensor.dtype == np.float16 for tensor in tensors.values())
+    _check_numbers(tensors, "float16" if halves else "float32")
+    state = {name: torch.from_numpy(tensor.astype(np.float32)) for name, tensor in tensors.items()}
     try:
         network.load_state_dict(state, strict=True)
     except RuntimeError as error:
@@ -94,6 +94,15 @@ def restore_tensors(network: Network, tensors: Tensors) -> Network:
             "use weights made for it"
         ) from error
     return network
+
+
+def _check_numbers(tensors: Tensors, precision: Precision) -> None:
+    for name, tensor in tensors.items():
+        if tensor.dtype != precision or not np.isfinite(tensor).all():
+            raise WeightsError(
+                f"the tensor {name!r} is {tensor.dtype} or not finite; expected finite "
+                f"{precision}: export the weights again"
+            )
 
 
 def describe_contract(network: Network) -> Contract:

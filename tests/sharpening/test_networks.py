@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from sharpening.errors import WeightsError
-from sharpening.networks import ARCHITECTURES, Network, build_network, count_parameters
+from sharpening.networks import (
+    ARCHITECTURES,
+    Network,
+    build_network,
+    count_macs_per_px,
+    count_parameters,
+)
 
 Build = Callable[..., Network]
 
@@ -39,6 +45,28 @@ def test_teacher_has_more_than_2500000_parameters() -> None:
 )
 def test_reference_network_has_its_published_size(architecture: str, parameters: int) -> None:
     assert count_parameters(build_network(architecture, {})) == parameters
+
+
+@pytest.mark.parametrize(
+    ("architecture", "macs"),
+    [
+        ("student", (12 * 16 + 4 * 16 * 16 + 16 * 12) * 9 / 4),
+        ("luminous-student", 3 * 128 * 9 + 128 * 64 + 64 * 3 * 9),
+    ],
+)
+def test_multiplications_are_counted_for_a_px_of_the_full_size(
+    architecture: str, macs: float
+) -> None:
+    assert count_macs_per_px(build_network(architecture, {})) == macs
+
+
+def test_multiplications_of_the_teacher_count_at_the_size_where_they_are_done() -> None:
+    config = {"channels": [2, 3, 4], "blocks_down": [1, 1], "blocks_middle": 1, "blocks_up": [1, 1]}
+    half = 12 * 2 * 9 + 2 * 2 * (2 * 2 * 9) + 2 * 12 * 9
+    quarter = 2 * 3 * 4 + 2 * 2 * (3 * 3 * 9) + 3 * 8
+    eighth = 3 * 4 * 4 + 2 * (4 * 4 * 9) + 4 * 12
+    expected = half / 4 + quarter / 16 + eighth / 64
+    assert count_macs_per_px(build_network("teacher", config)) == expected
 
 
 def test_every_architecture_is_built_by_the_name_it_carries() -> None:

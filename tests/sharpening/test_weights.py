@@ -13,9 +13,17 @@ import pytest
 import safetensors.numpy
 
 from sharpening.errors import WeightsError
-from sharpening.networks import Network
-from sharpening.runtimes.torch import restore_network
-from sharpening.weights import Card, Weights, load_tensors, load_weights, save_weights
+from sharpening.networks import Network, build_network
+from sharpening.runtimes.torch import restore_network, restore_tensors
+from sharpening.weights import (
+    Card,
+    Weights,
+    convert_tensors,
+    encode_weights,
+    load_tensors,
+    load_weights,
+    save_weights,
+)
 
 REMEDY = r"export (it|the weights) again|copy or|check the path|python -m trainer|use weights"
 
@@ -93,6 +101,64 @@ def test_same_content_gives_the_same_bytes(saved: Path) -> None:
     assert save_weights(saved, weights.tensors, weights.card) == weights.sha256
 
 
+class TestHalfPrecision:
+    """Tensors of float16 take half the room and are run in float32."""
+
+    @pytest.fixture
+    def halved(self, saved: Path) -> Weights:
+        """The saved weights, stored as float16 beside them."""
+        weights = load_weights(saved)
+        card = weights.card.model_copy(update={"precision": "float16"})
+        path = saved.with_name("half.safetensors")
+        save_weights(path, convert_tensors(weights.tensors, "float16"), card)
+        return load_weights(path)
+
+    def test_file_is_half_as_large_and_says_so(self, saved: Path, halved: Weights) -> None:
+        path = saved.with_name("half.safetensors")
+        spared = saved.stat().st_size - path.stat().st_size
+        assert spared == pytest.approx(2 * halved.card.contract.parameters, abs=100)
+        assert read_parts(path)[1]["precision"] == "float16"
+        assert halved.card.precision == "float16"
+
+    def test_network_has_the_nearest_numbers_in_float32(self, saved: Path, halved: Weights) -> None:
+        exact = load_weights(saved).tensors
+        for name, tensor in restore_network(halved).state_dict().items():
+            assert tensor.numpy().dtype == np.float32
+            np.testing.assert_array_equal(tensor, exact[name].astype(np.float16))
+
+    def test_file_of_float32_does_not_mention_it(self, saved: Path) -> None:
+        assert "precision" not in read_parts(saved)[1]
+        assert load_weights(saved).card.precision == "float32"
+
+    @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+    def test_another_precision_than_the_declared_one_is_refused(
+        self, halved: Weights, tmp_path: Path, precision: str
+    ) -> None:
+        path = tmp_path / "half.safetensors"
+        rewrite(path, metadata={**read_parts(path)[1], "precision": precision})
+        with pytest.raises(WeightsError, match=r"expected finite float32|precision"):
+            restore_network(load_weights(path))
+
+    def test_float16_that_is_not_declared_is_refused(self, saved: Path) -> None:
+        rewrite(saved, tensors=dict(convert_tensors(load_weights(saved).tensors, "float16")))
+        with pytest.raises(WeightsError, match=r"float16 or not finite; expected finite float32"):
+            restore_network(load_weights(saved))
+
+    def test_both_kinds_in_one_file_are_refused(self, halved: Weights, saved: Path) -> None:
+        mixed = {**halved.tensors, "head.bias": halved.tensors["head.bias"].astype(np.float32)}
+        for precision in ("float16", "float32"):
+            card = halved.card.model_copy(update={"precision": precision})
+            saved.write_bytes(encode_weights(mixed, card))
+            with pytest.raises(WeightsError, match=f"expected finite {precision}"):
+                restore_network(load_weights(saved))
+        with pytest.raises(WeightsError, match="expected finite float32"):
+            restore_tensors(build_network("student", {}), mixed)
+
+    def test_number_too_large_for_float16_is_named(self) -> None:
+        with pytest.raises(WeightsError, match=r"'layer' holds 70000\.0; float16 .*65504"):
+            convert_tensors({"layer": np.array([1, 7e4], np.float32)}, "float16")
+
+
 def test_digest_changes_with_a_byte(saved: Path) -> None:
     before = load_weights(saved)
     data = bytearray(saved.read_bytes())
@@ -157,7 +223,7 @@ class TestRefusals:
         rewrite(saved, metadata={**read_parts(saved)[1], "format": "sharpening-weights/9"})
         self.refused(saved, "'sharpening-weights/9'; expected 'sharpening-weights/1'")
 
-    @pytest.mark.parametrize("entry", sorted(set(Card.model_fields) - {"format"}))
+    @pytest.mark.parametrize("entry", sorted(set(Card.model_fields) - {"format", "precision"}))
     def test_missing_entry(self, saved: Path, entry: str) -> None:
         _, metadata = read_parts(saved)
         del metadata[entry]

@@ -1,0 +1,213 @@
+"""A network as an ONNX graph: pictures of integers in and out, for runtimes without PyTorch.
+
+Scaling, rounding and clamping are inside, in the arithmetic of `TorchRuntime`. The graph is
+written node by node from the traced `forward`, so that the same weights give the same bytes; why,
+is in docs/decisions/0006-onnx-written-by-us.md. Never reads or writes files.
+"""
+
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch.nn.functional as F
+from onnx import TensorProto, checker, helper, numpy_helper
+from torch import fx, nn
+
+from sharpening.errors import WeightsError
+from sharpening.networks import Network
+from sharpening.runtimes.torch import restore_network
+from sharpening.weights import Precision, Weights
+
+OPSET = 17
+IR_VERSION = 8
+"""Those of ONNX 1.12 (2022), so that older runtimes read the graph; nothing here needs more."""
+
+INPUT, OUTPUT = "blurred", "sharpened"
+_LARGEST = 255
+
+
+def build_graph(weights: Weights) -> bytes:
+    """Return an ONNX model that turns `blurred` into `sharpened`, both `(N, H, W, 3)` uint8.
+
+    N, H and W are free; H and W must be multiples of the network's `multiple_of`. The model's
+    metadata say what it was made from. Tensors are stored as in the weights file and used in
+    float32. Raises `WeightsError` if the weights do not fit their architecture, or it does
+    something for which there is no rule here.
+    """
+    network = restore_network(weights)
+    writer = _Writer(weights.card.precision)
+    scaled = _write_entry(writer)
+    _write_exit(writer, _write_network(writer, network, scaled))
+    model = helper.make_model(
+        helper.make_graph(
+            writer.nodes, weights.card.architecture, [_port(INPUT)], [_port(OUTPUT)], writer.stored
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    helper.set_model_props(model, _describe(weights))
+    checker.check_model(model, full_check=True)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def _describe(weights: Weights) -> dict[str, str]:
+    card = weights.card
+    return {
+        "model": weights.name,
+        "sha256": weights.sha256,
+        "profile": card.profile,
+        "licence": card.licence,
+        "receptive_field_px": str(card.contract.receptive_field_px),
+        "multiple_of": str(card.contract.multiple_of),
+    }
+
+
+def _port(name: str) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.UINT8, ["batch", "height", "width", 3])
+
+
+class _Writer:
+    """The nodes and stored tensors of a graph that is being written."""
+
+    def __init__(self, precision: Precision) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.stored: list[onnx.TensorProto] = []
+        self._precision = precision
+
+    def add(self, operation: str, inputs: Iterable[str], output: str, **attributes: Any) -> str:
+        """Append a node and return the name of what it gives."""
+        self.nodes.append(helper.make_node(operation, list(inputs), [output], **attributes))
+        return output
+
+    def store(self, name: str, tensor: npt.ArrayLike) -> str:
+        """Store a float32 tensor; returns its name."""
+        array = np.ascontiguousarray(tensor, np.float32).reshape(np.shape(tensor))
+        self.stored.append(numpy_helper.from_array(array, name))
+        return name
+
+    def store_parameter(self, name: str, parameter: nn.Parameter) -> str:
+        """Store what was learned, in the precision of the weights file; returns its name."""
+        array = parameter.detach().cpu().numpy()
+        if self._precision == "float32":
+            return self.store(name, array)
+        half = np.ascontiguousarray(array, np.float16)
+        self.stored.append(numpy_helper.from_array(half, f"{name}.stored"))
+        return self.add("Cast", [f"{name}.stored"], name, to=TensorProto.FLOAT)
+
+
+_Rule = Callable[[_Writer, fx.Node, nn.Module | None, list[str]], str]
+"""Writes one step, its layer if it has one, on inputs of those names; returns the output's name."""
+
+
+def _write_entry(writer: _Writer) -> str:
+    planes = writer.add("Transpose", [INPUT], "planes", perm=[0, 3, 1, 2])
+    floats = writer.add("Cast", [planes], "floats", to=TensorProto.FLOAT)
+    return writer.add("Div", [floats, writer.store("largest", _LARGEST)], "scaled")
+
+
+def _write_exit(writer: _Writer, answer: str) -> None:
+    levels = writer.add("Mul", [answer, "largest"], "levels")
+    rounded = writer.add("Round", [levels], "rounded")  # halves to even, as PyTorch rounds
+    clamped = writer.add("Clip", [rounded, writer.store("smallest", 0), "largest"], "clamped")
+    integers = writer.add("Cast", [clamped], "integers", to=TensorProto.UINT8)
+    writer.add("Transpose", [integers], OUTPUT, perm=[0, 2, 3, 1])
+
+
+def _write_network(writer: _Writer, network: Network, scaled: str) -> str:
+    """Write every step of `forward`; returns the name of the answer."""
+    traced = fx.symbolic_trace(network)
+    names: dict[fx.Node, str] = {}
+    for node in traced.graph.nodes:
+        if node.op == "placeholder":
+            names[node] = scaled
+        elif node.op == "output":
+            return names[node.args[0]]
+        else:
+            layer = traced.get_submodule(node.target) if node.op == "call_module" else None
+            inputs = [names[each] for each in node.args if isinstance(each, fx.Node)]
+            names[node] = _find_rule(node, layer)(writer, node, layer, inputs)
+    raise AssertionError("a traced graph ends with its output")
+
+
+def _find_rule(node: fx.Node, layer: nn.Module | None) -> _Rule:
+    target = node.target if layer is None else type(layer)
+    rule = _RULES.get(target)
+    if rule is None:
+        known = ", ".join(each.__name__ for each in _RULES)
+        raise WeightsError(
+            f"no rule writes {target} as ONNX, only {known}: add one, or export with --no-onnx"
+        )
+    return rule
+
+
+def _write_convolution(
+    writer: _Writer, node: fx.Node, layer: nn.Module | None, inputs: list[str]
+) -> str:
+    assert isinstance(layer, nn.Conv2d)
+    assert layer.padding_mode == "zeros"
+    assert isinstance(layer.padding, tuple)
+    learned = [
+        writer.store_parameter(f"{node.target}.{name}", parameter)
+        for name, parameter in layer.named_parameters()
+    ]
+    return writer.add(
+        "Conv",
+        [*inputs, *learned],
+        node.name,
+        kernel_shape=list(layer.kernel_size),
+        strides=list(layer.stride),
+        pads=list(layer.padding) * 2,
+        dilations=list(layer.dilation),
+        group=layer.groups,
+    )
+
+
+def _write_leaky_relu(
+    writer: _Writer, node: fx.Node, layer: nn.Module | None, inputs: list[str]
+) -> str:
+    return writer.add("LeakyRelu", inputs, node.name, alpha=node.kwargs["negative_slope"])
+
+
+def _write_relu(writer: _Writer, node: fx.Node, layer: nn.Module | None, inputs: list[str]) -> str:
+    return writer.add("Relu", inputs, node.name)
+
+
+def _write_sum(writer: _Writer, node: fx.Node, layer: nn.Module | None, inputs: list[str]) -> str:
+    return writer.add("Add", inputs, node.name)
+
+
+def _write_fold(writer: _Writer, node: fx.Node, layer: nn.Module | None, inputs: list[str]) -> str:
+    """Write pixel-unshuffle as a strided convolution that picks one px for each channel.
+
+    ONNX's own SpaceToDepth orders the channels otherwise, and setting them right by a Gather gave
+    wrong pictures in OpenVINO 2026.4.
+    """
+    factor = node.args[1]
+    assert isinstance(factor, int)
+    channels = 3  # it is pictures that are folded
+    picks = np.eye(factor**2).reshape(factor**2, 1, factor, factor)
+    kernel = writer.store(f"{node.name}.picks", np.tile(picks, (channels, 1, 1, 1)))
+    sides = [factor, factor]
+    return writer.add(
+        "Conv", [*inputs, kernel], node.name, kernel_shape=sides, strides=sides, group=channels
+    )
+
+
+def _write_unfold(
+    writer: _Writer, node: fx.Node, layer: nn.Module | None, inputs: list[str]
+) -> str:
+    return writer.add("DepthToSpace", inputs, node.name, blocksize=node.args[1], mode="CRD")
+
+
+_RULES: dict[Any, _Rule] = {
+    nn.Conv2d: _write_convolution,
+    nn.ReLU: _write_relu,
+    F.leaky_relu: _write_leaky_relu,
+    F.pixel_unshuffle: _write_fold,
+    F.pixel_shuffle: _write_unfold,
+    operator.add: _write_sum,
+}
