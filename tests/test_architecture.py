@@ -58,6 +58,7 @@ ROOMS = {
     "runtimes": {"errors", "networks", "runtimes", "weights"},
     "engine": {"errors", "runtimes", "tiling"},
     "evaluation": {"engine", "metrics"},
+    "ensemble": {"evaluation"},
 }
 """Which rooms of the core each may know."""
 
