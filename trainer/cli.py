@@ -9,16 +9,17 @@ from pathlib import Path
 
 import torch
 
-from sharpening.engine import Engine
-from sharpening.errors import SharpeningError, TrainingError
+from sharpening.errors import SharpeningError
 from sharpening.files import write_atomically
-from sharpening.runtimes import choose_runtime
 from sharpening.weights import load_weights
+from trainer.comparison import format_tables
 from trainer.config import Config, Stage, list_presets, load_config, override_budget
+from trainer.contest import open_contest
 from trainer.export import export_run
+from trainer.figure import check_figure, choose_evenly, write_figure
 from trainer.loop import Stopped
 from trainer.memory import keep_freed_memory
-from trainer.report import REPORT, find_sets, format_table, judge
+from trainer.report import find_sets, format_table
 from trainer.stages import Place, distil_student, train_teacher
 
 Command = Callable[[argparse.Namespace], None]
@@ -79,6 +80,15 @@ def _add_evaluate(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     verb.add_argument("weights", type=Path, nargs="+", metavar="FILE", help="weights files")
     verb.add_argument("--data", type=Path, required=True, help="sharp pictures, or sets of them")
     verb.add_argument("--json", type=Path, metavar="FILE", help="write every figure there as well")
+    verb.add_argument(
+        "--self-ensemble", action="store_true", help="judge teachers on eight positions as well"
+    )
+    verb.add_argument(
+        "--figure", type=Path, metavar="PNG", help="draw some pictures blurred, restored and sharp"
+    )
+    verb.add_argument(
+        "--figure-pictures", type=_positive, default=4, metavar="N", help="how many (default: 4)"
+    )
     _add_machine_options(verb)
     verb.set_defaults(command=_evaluate)
 
@@ -143,16 +153,21 @@ def _distil(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     models = [load_weights(path) for path in options.weights]
-    degradations = {weights.card.degradation for weights in models}
-    if len(degradations) > 1:
-        raise TrainingError("these weights undo different degradations: evaluate them apart")
-    sharpeners = {
-        weights.name: Engine(choose_runtime(weights, device=options.device)) for weights in models
-    }
-    report = judge(find_sets(options.data), degradations.pop(), sharpeners)
-    print(format_table(report))
+    contest = open_contest(models, device=options.device, self_ensemble=options.self_ensemble)
+    sets = find_sets(options.data)
+    if options.figure is not None:
+        check_figure(options.figure)
+        shown = contest.choose_shown()
+    results = contest.hold(sets)
+    print(format_table(results.sets))
+    if results.comparison is not None:
+        print(f"\n{format_tables(results.comparison)}")
     if options.json is not None:
-        write_atomically(options.json, REPORT.dump_json(report, indent=2))
+        write_atomically(options.json, results.model_dump_json(indent=2).encode())
+    if options.figure is not None:
+        pictures = [path for paths in sets.values() for path in paths]
+        chosen = choose_evenly(pictures, options.figure_pictures)
+        write_figure(options.figure, chosen, contest.degradation, shown)
 
 
 def _export(options: argparse.Namespace) -> None:
