@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.baselines import UnsharpMask, fit_linear_restorer, tune_unsharp_mask
 from sharpening.degradation import PROFILES, Degradation
 from sharpening.engine import Engine
+from sharpening.ensemble import SelfEnsemble
 from sharpening.evaluation import Sharpener
 from sharpening.files import write_atomically
 from sharpening.networks import LuminousStudent
@@ -41,7 +42,9 @@ def main() -> None:
         if weights.card.degradation != degradation:
             raise SystemExit(f"{weights.name} undoes another degradation than {options.profile}")
         label = f"our {weights.card.role}, {weights.card.contract.parameters:,} parameters"
-        sharpeners[f"{label} (`{weights.name}`)"] = Engine(choose_runtime(weights))
+        sharpeners[f"{label} (`{weights.name}`)"] = engine = Engine(choose_runtime(weights))
+        if options.self_ensemble and weights.card.role == "teacher":
+            sharpeners[f"the same, self-ensemble of 8 (`{weights.name}`)"] = SelfEnsemble(engine)
     report = judge(find_sets(options.data), degradation, sharpeners)
     if options.json is not None:
         write_atomically(options.json, REPORT.dump_json(report, indent=2))
@@ -56,6 +59,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--store", type=Path, default=Path("runs/store"))
     parser.add_argument("--luminous", type=Path, help="published weights of luminous-student")
     parser.add_argument("--profile", default="paper", choices=sorted(PROFILES))
+    parser.add_argument(
+        "--self-ensemble", action="store_true", help="a row for the teacher's eight positions, too"
+    )
     parser.add_argument("--json", type=Path, help="write every figure there as well")
     return parser.parse_args()
 

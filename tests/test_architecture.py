@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 FORBIDDEN = {
     "sharpening": {
         *("service", "trainer", "tests", "benchmarks", "fastapi", "starlette", "uvicorn", "httpx"),
-        *("pydantic_settings", "tqdm", "dotenv", "argparse", "requests"),
+        *("pydantic_settings", "tqdm", "dotenv", "argparse", "requests", "matplotlib"),
     },
     "service": {"trainer", "tests", "benchmarks"},
     "trainer": {"service", "tests", "benchmarks", "fastapi", "starlette", "uvicorn"},
@@ -59,6 +59,7 @@ ROOMS = {
     "runtimes": {"errors", "networks", "runtimes", "weights"},
     "engine": {"errors", "runtimes", "tiling"},
     "evaluation": {"engine", "metrics"},
+    "ensemble": {"evaluation"},
 }
 """Which rooms of the core each may know."""
 

@@ -11,18 +11,20 @@ from typing import get_args
 
 import torch
 
-from sharpening.engine import Engine
 from sharpening.errors import SharpeningError, TrainingError
 from sharpening.files import write_atomically
-from sharpening.runtimes import choose_runtime
 from sharpening.weights import Precision, load_weights
 from trainer.bench import bench_data, format_rates
+from trainer.chain import Chain, run_chain
+from trainer.comparison import format_tables
 from trainer.config import Config, Stage, list_presets, load_config, override_budget
+from trainer.contest import open_contest
 from trainer.export import Form, export_run
+from trainer.figure import check_figure, choose_evenly, write_figure
 from trainer.loop import Stopped
 from trainer.memory import keep_freed_memory
 from trainer.prepare import URL, Source, check_folder, fetch_div2k
-from trainer.report import REPORT, find_sets, format_table, judge
+from trainer.report import find_sets, format_table
 from trainer.stages import Place, distil_student, train_teacher
 from trainer.team import Team, join_team
 
@@ -115,6 +117,15 @@ def _add_evaluate(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     verb.add_argument("weights", type=Path, nargs="+", metavar="FILE", help="weights files")
     verb.add_argument("--data", type=Path, required=True, help="sharp pictures, or sets of them")
     verb.add_argument("--json", type=Path, metavar="FILE", help="write every figure there as well")
+    verb.add_argument(
+        "--self-ensemble", action="store_true", help="judge teachers on eight positions as well"
+    )
+    verb.add_argument(
+        "--figure", type=Path, metavar="PNG", help="draw some pictures blurred, restored and sharp"
+    )
+    verb.add_argument(
+        "--figure-pictures", type=_positive, default=4, metavar="N", help="how many (default: 4)"
+    )
     _add_machine_options(verb)
     verb.set_defaults(command=_evaluate)
 
@@ -141,6 +152,7 @@ def _add_all(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> No
     verb = verbs.add_parser("all", help="train, distil and export in one go")
     _add_recipe_options(verb)
     _add_export_options(verb)
+    verb.add_argument("--figure", type=Path, metavar="PNG", help="draw what came of it there")
     _add_machine_options(verb)
     verb.set_defaults(command=_all)
 
@@ -220,16 +232,21 @@ def _distil(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     models = [load_weights(path) for path in options.weights]
-    degradations = {weights.card.degradation for weights in models}
-    if len(degradations) > 1:
-        raise TrainingError("these weights undo different degradations: evaluate them apart")
-    sharpeners = {
-        weights.name: Engine(choose_runtime(weights, device=options.device)) for weights in models
-    }
-    report = judge(find_sets(options.data), degradations.pop(), sharpeners)
-    print(format_table(report))
+    contest = open_contest(models, device=options.device, self_ensemble=options.self_ensemble)
+    sets = find_sets(options.data)
+    if options.figure is not None:
+        check_figure(options.figure)
+        shown = contest.choose_shown()
+    results = contest.hold(sets)
+    print(format_table(results.sets))
+    if results.comparison is not None:
+        print(f"\n{format_tables(results.comparison)}")
     if options.json is not None:
-        write_atomically(options.json, REPORT.dump_json(report, indent=2))
+        write_atomically(options.json, results.model_dump_json(indent=2).encode())
+    if options.figure is not None:
+        pictures = [path for paths in sets.values() for path in paths]
+        chosen = choose_evenly(pictures, options.figure_pictures)
+        write_figure(options.figure, chosen, contest.degradation, shown)
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -241,21 +258,18 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _all(options: argparse.Namespace) -> None:
-    config = load_config(options.preset)
     store = options.store or options.run / "store"
-    options.output.mkdir(parents=True, exist_ok=True)
-    if options.judge is not None:
-        find_sets(options.judge)  # a folder without pictures should not show hours later
     places = {role: _place(options, options.run / role, store) for role in ("teacher", "student")}
-    train_teacher(config, places["teacher"])
-    teacher = export_run(
-        places["teacher"].run, options.output, judge_on=options.judge, device=options.device
+    chain = Chain(
+        load_config(options.preset),
+        teacher=places["teacher"],
+        student=places["student"],
+        output=options.output,
+        judge_on=options.judge,
+        figure=options.figure,
     )
-    distil_student(config, places["student"], teacher=teacher)
-    student = export_run(
-        places["student"].run, options.output, judge_on=options.judge, device=options.device
-    )
-    print(teacher, student, sep="\n")
+    if told := run_chain(chain):
+        print(told)
 
 
 def _bench_data(options: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,11 @@ from tqdm.auto import tqdm
 from sharpening.codec import decode
 from sharpening.degradation import Degradation
 from sharpening.errors import ImageError, TrainingError
-from sharpening.evaluation import Sharpener, Summary, evaluate, summarise
+from sharpening.evaluation import Evaluation, Sharpener, Summary, evaluate, summarise
 from sharpening.metrics import Score
 from trainer.photographs import list_pictures
+
+Pixels = npt.NDArray[np.uint8]
 
 INPUT = "blurred input"
 
@@ -36,6 +39,9 @@ Report = dict[str, dict[str, Row]]
 """Rows by set, then by model; the input counts as a model."""
 
 REPORT = TypeAdapter(Report)
+
+Evaluations = dict[str, list[Evaluation]]
+"""By set, what every picture came to."""
 
 
 def find_sets(folder: Path) -> dict[str, list[Path]]:
@@ -57,21 +63,62 @@ def judge(
     degradation: Degradation,
     sharpeners: Mapping[str, Sharpener],
 ) -> Report:
+    """Return the rows of the models and of the input; see `evaluate_sets`."""
+    return tabulate(evaluate_sets(sets, degradation, sharpeners))
+
+
+def evaluate_sets(
+    sets: Mapping[str, Sequence[Path]],
+    degradation: Degradation,
+    sharpeners: Mapping[str, Sharpener],
+) -> Evaluations:
     """Blur every picture, let every model sharpen it and score what comes out.
 
     Several pictures at a time: scoring takes one core and longer than the student. Raises
     `TrainingError` for a picture that cannot be judged.
     """
-    report: Report = {}
-    judge_one = partial(_judge_one, degradation=degradation, sharpeners=sharpeners)
+    evaluations: Evaluations = {}
+    evaluate_one = partial(_evaluate_one, degradation=degradation, sharpeners=sharpeners)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for name, paths in sets.items():
-            judged = pool.map(judge_one, paths)
-            scores = list(tqdm(judged, name, len(paths), unit="picture", disable=None))
-            report[name] = {
-                model: _summarise([each[model] for each in scores]) for model in scores[0]
-            }
+            evaluated = pool.map(evaluate_one, paths)
+            shown = tqdm(evaluated, name, len(paths), unit="picture", disable=None)
+            evaluations[name] = list(shown)
+    return evaluations
+
+
+def tabulate(evaluations: Evaluations, names: Mapping[str, str] = MappingProxyType({})) -> Report:
+    """Return the rows of the models and of the input over each set.
+
+    `names` says what models are called in the report, where that is not what they were called.
+    """
+    report: Report = {}
+    for name, pictures in evaluations.items():
+        rows = {INPUT: summarise_scores([each.input for each in pictures])}
+        for model in pictures[0].models:
+            scores = [each.models[model] for each in pictures]
+            rows[names.get(model, model)] = summarise_scores(scores)
+        report[name] = rows
     return report
+
+
+def summarise_scores(scores: Sequence[Score]) -> Row:
+    """Return each figure's mean, median and minimum over the pictures."""
+    return Row(
+        **{name: summarise([getattr(each, name) for each in scores]) for name in Row.model_fields}
+    )
+
+
+def read_pair(path: Path, degradation: Degradation) -> tuple[Pixels, Pixels]:
+    """Return the picture and its blurred self, both `(H, W, 3)` uint8.
+
+    Raises `TrainingError` for a picture that cannot be judged on.
+    """
+    try:
+        sharp: Pixels = decode(path.read_bytes()).pixels
+        return sharp, degradation.apply(sharp)
+    except ImageError as error:
+        raise TrainingError(f"cannot judge on {path}: {error}") from error
 
 
 def format_table(report: Report) -> str:
@@ -88,21 +135,11 @@ def format_table(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _judge_one(
+def _evaluate_one(
     path: Path, degradation: Degradation, sharpeners: Mapping[str, Sharpener]
-) -> dict[str, Score]:
-    try:
-        sharp: npt.NDArray[np.uint8] = decode(path.read_bytes()).pixels
-        evaluation, _ = evaluate(sharp, degradation.apply(sharp), sharpeners)
-    except ImageError as error:
-        raise TrainingError(f"cannot judge on {path}: {error}") from error
-    return {INPUT: evaluation.input, **evaluation.models}
-
-
-def _summarise(scores: Sequence[Score]) -> Row:
-    return Row(
-        **{name: summarise([getattr(each, name) for each in scores]) for name in Row.model_fields}
-    )
+) -> Evaluation:
+    evaluation, _ = evaluate(*read_pair(path, degradation), sharpeners)
+    return evaluation
 
 
 def _cell(row: Row) -> str:

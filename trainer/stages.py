@@ -13,8 +13,9 @@ from pydantic import JsonValue
 
 from sharpening.degradation import PROFILES
 from sharpening.engine import Engine
+from sharpening.ensemble import SelfEnsemble
 from sharpening.errors import TrainingError
-from sharpening.evaluation import evaluate, summarise
+from sharpening.evaluation import Sharpener, evaluate, summarise
 from sharpening.networks import Network, build_network, move_network
 from sharpening.runtimes import choose_runtime
 from sharpening.runtimes.torch import (
@@ -114,6 +115,15 @@ def set_aside(
     else:
         training, validation = split_photographs(photographs, split.fraction)
     return training, validation[:pictures]
+
+
+def find_validation(config: Config, place: Place) -> list[Photograph]:
+    """Return the photographs that the student is validated on; all of them can be read."""
+    photographs = find_photographs(place.photographs).photographs
+    patch_px = config.student.schedule.largest_patch_px
+    loaded = Store(place.store, PROFILES[config.profile]).load(photographs, patch_px=patch_px)
+    usable = [each for each in photographs if each.sha256 in loaded.pictures]
+    return set_aside(usable, config)[1]
 
 
 @dataclass(frozen=True)
@@ -222,9 +232,8 @@ class TrainingRun:
             usable = [each for each in photographs if each.sha256 in loaded.pictures]
             training, validation = set_aside(usable, self.config)
             pictures = {each.sha256: loaded.pictures[each.sha256] for each in training}
-            if (teacher := self.origins.teacher) is not None and self.asks_once:
-                engine = Engine(choose_runtime(teacher, device=place.device))
-                pictures = store.teach(pictures, engine, teacher.sha256)
+            if self.origins.teacher is not None and self.asks_once:
+                pictures = store.teach(pictures, *self.find_answers(self.origins.teacher))
         crop_px = data.validation_crop_px or None
         judged = [crop_centre(loaded.pictures[each.sha256], crop_px) for each in validation]
         device = choose_device(place.device)
@@ -245,6 +254,13 @@ class TrainingRun:
             low_precision=_choose_low_precision(schedule, device),
         )
         return job, training, loaded.left_out
+
+    def find_answers(self, teacher: Weights) -> tuple[Sharpener, str]:
+        """Return who is asked about whole photographs, and the name that the answers go by."""
+        engine = Engine(choose_runtime(teacher, device=self.place.device))
+        if self.config.distillation.self_ensemble:
+            return SelfEnsemble(engine), f"x8-{teacher.sha256}"
+        return engine, teacher.sha256
 
     @property
     def asks_once(self) -> bool:

@@ -22,8 +22,8 @@ import PIL
 from tqdm.auto import tqdm
 
 from sharpening.degradation import Degradation
-from sharpening.engine import Engine
 from sharpening.errors import ImageError, TrainingError
+from sharpening.evaluation import Sharpener
 from sharpening.files import write_atomically
 from trainer.photographs import (
     LeftOut,
@@ -84,15 +84,18 @@ class Store:
         return Loaded(pictures, left_out)
 
     def teach(
-        self, pictures: Mapping[str, Picture], teacher: Engine, teacher_sha256: str
+        self, pictures: Mapping[str, Picture], teacher: Sharpener, name: str
     ) -> dict[str, Picture]:
-        """Return the pictures with a third plane: what the teacher makes of the blurred one."""
+        """Return the pictures with a third plane: what the teacher makes of the blurred one.
+
+        `name` tells the teacher's answers from those of any other.
+        """
         taught: dict[str, Picture] = {}
         for sha256, picture in _show(pictures.items(), "asking the teacher", len(pictures)):
             ask = partial(teacher.sharpen, picture["blurred"])
             taught[sha256] = {
                 **picture,
-                "taught": self._plane(f"{sha256}.{self._described}.taught-{teacher_sha256}", ask),
+                "taught": self._plane(f"{sha256}.{self._described}.taught-{name}", ask),
             }
         return taught
 

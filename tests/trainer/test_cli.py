@@ -1,10 +1,13 @@
 """The whole chain through the command line, as a user runs it."""
 
+import shutil
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 import skimage.data
+from PIL import Image as PillowImage
 
 from sharpening.degradation import PaperDegradation
 from sharpening.engine import Engine
@@ -18,7 +21,7 @@ def run_all(photographs: Path, folder: Path) -> int:
     return main(
         ["all", "--preset", "smoke", "--data", str(photographs), "--run", str(folder / "run"),
          "--output", str(folder / "weights"), "--judge", str(photographs / "more"),
-         "--device", "cpu"]
+         "--figure", str(folder / "figure.png"), "--device", "cpu"]
     )  # fmt: skip
 
 
@@ -41,6 +44,31 @@ def test_the_chain_exports_a_teacher_and_the_student_it_taught(
     teacher = load_weights(exported / "paper-teacher.safetensors")
     assert student.card.teacher == teacher.sha256
     assert teacher.card.teacher is None
+
+
+def test_the_chain_draws_its_figure(exported: Path) -> None:
+    with PillowImage.open(exported.parent / "figure.png") as figure:
+        assert figure.width > 4 * 144
+
+
+def test_the_chain_tells_tables_of_what_was_set_aside(
+    photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "photographs"
+    shutil.copytree(photographs, folder)
+    (folder / "broken.png").write_bytes(b"\x89PNG")
+    recipe = resources.files("trainer") / "presets" / "smoke.toml"
+    short = tmp_path / "short.toml"
+    short.write_text(recipe.read_text().replace("steps = 120", "steps = 2").replace("600", "2"))
+    status = main(
+        ["all", "--preset", str(short), "--data", str(folder), "--run", str(tmp_path / "run"),
+         "--output", str(tmp_path / "weights"), "--device", "cpu"]
+    )  # fmt: skip
+    assert status == 0
+    printed = capsys.readouterr().out
+    assert "| validation |" in printed
+    assert "Table 2: average SSIM" in printed
+    assert "| student against teacher |" in printed
 
 
 def test_the_card_says_how_the_weights_came_to_be(student: Weights) -> None:

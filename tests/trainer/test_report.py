@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
 from sharpening.codec import decode
 from sharpening.degradation import PaperDegradation
 from sharpening.errors import TrainingError
 from sharpening.metrics import score
-from trainer.report import INPUT, find_sets, format_table, judge
+from trainer.report import INPUT, evaluate_sets, find_sets, format_table, judge, tabulate
 
 
 class Untouched:
@@ -58,3 +59,17 @@ def test_the_table_has_a_row_a_model_and_a_column_a_set(photographs: Path) -> No
     assert header == "| | more |"
     assert first.startswith(f"| {INPUT} | ")
     assert second.startswith("| mine | ")
+
+
+def test_models_are_called_what_they_are_to_be_called(photographs: Path) -> None:
+    sets = {"more": find_sets(photographs / "more")["more"][:1]}
+    evaluations = evaluate_sets(sets, PaperDegradation(), {"student": Untouched()})
+    report = tabulate(evaluations, {"student": "student@abc"})
+    assert list(report["more"]) == [INPUT, "student@abc"]
+
+
+def test_a_sixteen_bit_picture_is_named_and_refused(tmp_path: Path) -> None:
+    deep = np.zeros((8, 8), np.uint16)
+    PillowImage.fromarray(deep).save(tmp_path / "deep.png")
+    with pytest.raises(TrainingError, match=r"deep\.png.*8-bit"):
+        judge(find_sets(tmp_path), PaperDegradation(), {})
