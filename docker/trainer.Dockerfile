@@ -32,6 +32,7 @@ COPY sharpening sharpening
 COPY trainer trainer
 
 ARG REVISION=unknown
+ENV TRAINER_REVISION=$REVISION
 LABEL org.opencontainers.image.title="sharpening-trainer" \
     org.opencontainers.image.description="Trains a teacher on photographs and distils the student that sharpens pictures" \
     org.opencontainers.image.licenses="MIT" \

@@ -95,12 +95,15 @@ def describe_hardware(device: torch.device) -> str:
 
 
 def find_code_revision() -> str:
-    """Return the git commit of this code, marked if the tree differs from it, or `unknown`."""
+    """Return the git commit of this code, marked if the tree differs from it.
+
+    Where there is no git, as in an image, it is the environment's `TRAINER_REVISION`, or `unknown`.
+    """
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     try:
         finished = subprocess.run(
             command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return os.environ.get("TRAINER_REVISION", "unknown")
     return finished.stdout.strip()

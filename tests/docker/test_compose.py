@@ -97,9 +97,8 @@ def test_the_image_is_built_from_files_that_are_there(trainer: Trainer) -> None:
     assert (REPOSITORY / trainer.build.dockerfile).is_file()
 
 
-def test_every_gpu_is_reserved(trainer: Trainer) -> None:
-    every = -1
-    expected = Device(driver="nvidia", count=every, capabilities=["gpu"])
+def test_a_gpu_is_reserved(trainer: Trainer) -> None:
+    expected = Device(driver="nvidia", count=1, capabilities=["gpu"])
     assert trainer.deploy.resources.reservations.devices == [expected]
     assert "--device=cuda" in trainer.command
 

@@ -42,7 +42,7 @@ def anyio_backend() -> str:
 def make_student() -> Callable[[int], Network]:
     def make(seed: int) -> Network:
         torch.manual_seed(seed)
-        return _strengthen(Student(StudentConfig(channels=4, body_convolutions=1)))
+        return _strengthen(Student(StudentConfig(channels=4, dilations=(1,))))
 
     return make
 

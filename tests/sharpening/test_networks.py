@@ -19,8 +19,8 @@ Build = Callable[..., Network]
 
 NARROW: list[tuple[str, dict[str, Any]]] = [
     ("student", {}),
-    ("student", {"channels": 12, "body_convolutions": 7}),
-    ("student", {"channels": 4, "body_convolutions": 0}),
+    ("student", {"channels": 12, "dilations": [1, 1, 1, 1, 1, 1, 1]}),
+    ("student", {"channels": 4, "dilations": []}),
     ("teacher", {"channels": [2, 2, 2]}),
     (
         "teacher",
@@ -144,7 +144,7 @@ def test_unknown_architecture_is_refused_with_those_known() -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [{"chanels": 16}, {"channels": "many"}, {"channels": 0}, {"body_convolutions": -1}],
+    [{"chanels": 16}, {"channels": "many"}, {"channels": 0}, {"dilations": [0]}],
     ids=["unknown key", "not a number", "too few", "negative"],
 )
 def test_configuration_that_does_not_fit_is_refused(config: dict[str, Any]) -> None:

@@ -76,7 +76,7 @@ def begin(schedule: Schedule = SCHEDULE) -> Learner:
     torch.manual_seed(0)
     random.seed(0)
     np.random.seed(0)
-    network = Student(StudentConfig(channels=4, body_convolutions=1))
+    network = Student(StudentConfig(channels=4, dilations=(1,)))
     return create_learner(network, schedule, CPU, photographs=1)
 
 

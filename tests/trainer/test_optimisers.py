@@ -12,7 +12,7 @@ MUON = Schedule(steps=1, optimiser="muon", learning_rate=1e-3, matrix_learning_r
 
 def make_network() -> Student:
     torch.manual_seed(0)
-    network = Student(StudentConfig(channels=8, body_convolutions=1))
+    network = Student(StudentConfig(channels=8, dilations=(1,)))
     return move_network(network, torch.device("cpu"))
 
 

@@ -24,14 +24,14 @@ def test_graph_of_the_weights_passes_in_onnx_runtime(make_weights: Make) -> None
 def test_without_onnx_runtime_the_graph_is_checked_all_the_same(
     make_weights: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weights = make_weights("student", {"channels": 4, "body_convolutions": 1})
+    weights = make_weights("student", {"channels": 4, "dilations": [1]})
     monkeypatch.setattr(parity, "find_spec", lambda name: None)
     name = check_graph(build_graph(weights), weights, make_golden(weights))
     assert name == "onnx's reference evaluator"
 
 
 def test_reference_evaluator_gives_the_same(make_weights: Make) -> None:
-    weights = make_weights("student", {"channels": 4, "body_convolutions": 1})
+    weights = make_weights("student", {"channels": 4, "dilations": [1]})
     run = run_with_reference(build_graph(weights))
     assert measure_difference(run, weights, make_golden(weights)) <= 1
 

@@ -24,7 +24,7 @@ architecture = "teacher"
 steps = 1
 [student.network]
 architecture = "student"
-config = { channels = 8, body_convolutions = 2 }
+config = { channels = 8, dilations = [1, 1] }
 [student.schedule]
 steps = 400
 batch_size = 2

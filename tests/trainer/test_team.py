@@ -25,7 +25,7 @@ architecture = "teacher"
 steps = 1
 [student.network]
 architecture = "student"
-config = { channels = 8, body_convolutions = 1 }
+config = { channels = 8, dilations = [1] }
 [student.schedule]
 STEPS
 batch_size = 4
