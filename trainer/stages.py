@@ -40,6 +40,7 @@ from trainer.photographs import (
     split_photographs,
 )
 from trainer.provenance import Outcome, describe_session, find_code_revision, write_weights
+from trainer.randomness import compute_reproducibly
 from trainer.runs import RunFolder
 from trainer.store import Picture, Store
 from trainer.tasks import Distillation, Imitation, Restoration, Task
@@ -151,6 +152,7 @@ class TrainingRun:
     def train(self, found: Found, run: RunFolder) -> None:
         """Take up the run where its checkpoint is, and write the weights at its end."""
         team = self.place.team
+        compute_reproducibly(choose_device(self.place.device))
         state = team.tell_all(run.load_checkpoint() if team.is_first else None)
         if team.tell_all(team.is_first and self.is_finished(run, state)):
             logger.info("%s is finished", run.folder)

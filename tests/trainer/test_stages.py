@@ -1,12 +1,122 @@
-"""Precision is chosen by what the device can do."""
+"""A stage does what its preset says, refuses what cannot be, and leaves what it learned."""
 
+import json
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
-from trainer.config import Schedule
-from trainer.stages import _choose_low_precision
+from sharpening.ensemble import SelfEnsemble
+from sharpening.errors import TrainingError
+from sharpening.weights import Tensors, load_weights
+from trainer.config import Config, Schedule, load_config
+from trainer.stages import (
+    Origins,
+    Place,
+    TrainingRun,
+    _choose_low_precision,
+    distil_student,
+    find_validation,
+    train_teacher,
+)
 
 CPU = torch.device("cpu")
+
+
+def configure(**distillation: object) -> Config:
+    """The smoke preset with two steps for each network and this way of distilling."""
+    config = load_config("smoke").model_dump()
+    for role in ("teacher", "student"):
+        config[role]["schedule"].update(steps=2, log_every_steps=1)
+    config["distillation"].update(distillation)
+    return Config.model_validate(config)
+
+
+@pytest.fixture
+def place(photographs: Path, tmp_path: Path) -> Place:
+    return Place(photographs, tmp_path / "run", tmp_path / "store", "cpu")
+
+
+@pytest.fixture(scope="module")
+def teacher(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("teacher")
+    return train_teacher(configure(), Place(photographs, folder, folder / "store", "cpu"))
+
+
+def logged(place: Place) -> list[set[str]]:
+    lines = (place.run / "metrics.jsonl").read_text().splitlines()
+    return [set(json.loads(line)) for line in lines if "learning_rate" in line]
+
+
+IMITATION = {"layers": [["body.0", "half_down"], ["body.1", "half_up"]], "weight": 0.1}
+
+
+def test_imitation_is_learned_beside_distillation(place: Place, teacher: Path) -> None:
+    student = distil_student(configure(imitation=IMITATION), place, teacher=teacher)
+    assert all({"truth", "teacher", "imitation"} <= names for names in logged(place))
+    recipe = load_weights(student).card.training.recipe
+    assert recipe["distillation"]["imitation"]["layers"][0] == ["body.0", "half_down"]
+
+
+@pytest.mark.parametrize("pair", [["torso", "half_up"], ["body.0", "torso"]])
+def test_a_layer_that_is_not_there_is_refused_before_any_work(
+    place: Place, teacher: Path, pair: list[str]
+) -> None:
+    config = configure(imitation={"layers": [pair], "weight": 1.0})
+    with pytest.raises(TrainingError, match="'torso'"):
+        distil_student(config, place, teacher=teacher)
+    assert not place.store.exists()
+
+
+def test_a_teacher_may_be_asked_about_every_patch(place: Place, teacher: Path) -> None:
+    distil_student(configure(ask="always", teacher_loss="mse"), place, teacher=teacher)
+    assert all({"truth", "teacher"} <= names for names in logged(place))
+    assert not [path for path in place.store.iterdir() if "taught" in path.name]
+
+
+def test_eight_answers_are_kept_apart_from_one(place: Place, teacher: Path) -> None:
+    config = configure(self_ensemble=True)
+    run = TrainingRun("student", config.student, config, place, Origins(load_weights(teacher)))
+    answering, name = run.find_answers(load_weights(teacher))
+    assert isinstance(answering, SelfEnsemble)
+    assert name == f"x8-{load_weights(teacher).sha256}"
+    distil_student(config, place, teacher=teacher)
+    assert [path for path in place.store.iterdir() if f"taught-{name}" in path.name]
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_gives_others(
+    photographs: Path, tmp_path: Path
+) -> None:
+    def train(seed: int, name: str) -> Tensors:
+        config = configure().model_copy(update={"seed": seed})
+        place = Place(photographs, tmp_path / name, tmp_path / "store", "cpu")
+        return load_weights(train_teacher(config, place)).tensors
+
+    first, again, other = train(1, "first"), train(1, "again"), train(2, "other")
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not all(np.array_equal(first[name], other[name]) for name in first)
+
+
+def test_the_run_folder_says_with_what_it_was_begun(place: Place) -> None:
+    train_teacher(configure(), place)
+    session = json.loads((place.run / "sessions.jsonl").read_text())
+    card = load_weights(place.run / "weights.safetensors").card
+    assert session["step"] == 0
+    assert session["code_revision"] == card.training.code_revision
+    assert session["versions"] == card.training.versions
+    settings = json.loads((place.run / "settings.json").read_text())
+    assert settings == card.training.recipe
+    assert settings["data_hash"]
+
+
+def test_validation_photographs_are_those_set_aside(place: Place) -> None:
+    config = configure()
+    found = find_validation(config, place)
+    assert 1 <= len(found) <= config.data.validation_pictures
+    train_teacher(config, place)
+    trained = load_weights(place.run / "weights.safetensors").card.training.photographs
+    assert trained + len(found) <= 15
 
 
 @pytest.mark.parametrize(
