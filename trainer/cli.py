@@ -181,6 +181,7 @@ def _add_source_options(verb: argparse.ArgumentParser) -> None:
         "--preset", required=True, help=f"{', '.join(list_presets())}, or a TOML file"
     )
     verb.add_argument("--data", type=Path, required=True, help="a folder of photographs")
+    verb.add_argument("--seed", type=_count, help="another seed than the preset's")
     verb.add_argument("--workers", type=_count, help="processes that draw patches (default: auto)")
 
 
@@ -261,7 +262,7 @@ def _all(options: argparse.Namespace) -> None:
     store = options.store or options.run / "store"
     places = {role: _place(options, options.run / role, store) for role in ("teacher", "student")}
     chain = Chain(
-        load_config(options.preset),
+        _load_config(options),
         teacher=places["teacher"],
         student=places["student"],
         output=options.output,
@@ -274,7 +275,7 @@ def _all(options: argparse.Namespace) -> None:
 
 def _bench_data(options: argparse.Namespace) -> None:
     place = _place(options, options.store, options.store)
-    rates = bench_data(load_config(options.preset), place, seconds=options.seconds)
+    rates = bench_data(_load_config(options), place, seconds=options.seconds)
     print(format_rates(rates))
 
 
@@ -284,9 +285,14 @@ def _place(options: argparse.Namespace, run: Path, store: Path | None) -> Place:
     return Place(options.data, run, store or run / "store", device, options.workers, team)
 
 
+def _load_config(options: argparse.Namespace) -> Config:
+    config = load_config(options.preset)
+    return config if options.seed is None else config.model_copy(update={"seed": options.seed})
+
+
 def _configure(options: argparse.Namespace, role: str) -> Config:
     """Return the preset with the budget of the command line in place of its own."""
-    config = load_config(options.preset)
+    config = _load_config(options)
     stage: Stage = getattr(config, role)
     stage = override_budget(stage, steps=options.steps, minutes=options.minutes)
     return config.model_copy(update={role: stage})

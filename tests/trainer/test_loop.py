@@ -2,7 +2,6 @@
 
 import os
 import random
-import resource
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -183,29 +182,6 @@ def test_phases_shape_the_batches_and_tasks_are_told_how_far_they_are(tmp_path: 
     assert [shape[:2] for shape in task.seen] == [(6, 16)] * 3 + [(4, 24)] * 3 + [(2, 32)] * 6
     assert [shape[2] for shape in task.seen] == pytest.approx([step / 12 for step in range(12)])
     assert learner.spent.images == 3 * 6 + 3 * 4 + 6 * 2
-
-
-def test_a_checkpoint_that_cannot_be_written_stops_the_run_and_keeps_the_last(
-    tmp_path: Path,
-) -> None:
-    job = make_job(tmp_path)
-    train(begin(), replace(job, schedule=SCHEDULE.model_copy(update={"steps": 3})))
-    kept = job.run.checkpoint_path.read_bytes()
-    often = SCHEDULE.model_copy(update={"checkpoint_every_s": 0.0})
-    learner = begin()
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(kept) // 2, before[1]))
-    try:
-        with pytest.raises(TrainingError, match="cannot write the checkpoint of step 1 "):
-            train(learner, replace(job, schedule=often))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
-    assert job.run.checkpoint_path.read_bytes() == kept
-    assert [path.name for path in tmp_path.iterdir() if "checkpoint" in path.name] == [
-        "checkpoint.pt"
-    ]
 
 
 def test_the_average_lags_behind_the_network(tmp_path: Path) -> None:

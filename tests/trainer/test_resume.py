@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -38,7 +39,9 @@ checkpoint_every_s = 0.05
 DEADLINE_S = 120
 
 
-def start(photographs: Path, folder: Path) -> subprocess.Popen[str]:
+def start(
+    photographs: Path, folder: Path, *, largest_file_bytes: int | None = None
+) -> subprocess.Popen[str]:
     (folder / "recipe.toml").write_text(RECIPE)
     command = [
         *(sys.executable, "-m", "trainer", "distill", "--without-teacher", "--device", "cpu"),
@@ -46,9 +49,15 @@ def start(photographs: Path, folder: Path) -> subprocess.Popen[str]:
         *("--run", str(folder / "run"), "--store", str(folder / "store"), "--workers", "1"),
     ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+    def limit() -> None:
+        if largest_file_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file_bytes, largest_file_bytes))
+
     return subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        preexec_fn=limit,
+    )  # fmt: skip
 
 
 def finish(photographs: Path, folder: Path) -> None:
@@ -103,3 +112,19 @@ def test_a_signal_leaves_a_checkpoint_and_a_status_of_its_own(
     state = RunFolder(tmp_path / "run").load_checkpoint()
     assert state is not None
     assert state["step"] >= 50
+
+
+@pytest.mark.slow
+def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(
+    photographs: Path, tmp_path: Path
+) -> None:
+    stop(photographs, tmp_path, signal.SIGTERM, at_step=20)
+    run = RunFolder(tmp_path / "run")
+    kept = run.checkpoint_path.read_bytes()
+    with start(photographs, tmp_path, largest_file_bytes=len(kept) // 2) as process:
+        _, told = process.communicate()
+    assert process.returncode == 1
+    assert "cannot write the checkpoint of step" in told
+    assert "make room" in told
+    assert run.checkpoint_path.read_bytes() == kept
+    assert not [path for path in run.folder.iterdir() if path.name.startswith(".checkpoint")]
