@@ -38,5 +38,5 @@ def test_every_verb_of_the_trainer_is_listed(capsys: pytest.CaptureFixture[str])
         main(["--help"])
     readme = (REPOSITORY / "README.md").read_text("utf-8")
     verbs = re.findall(r"^    ([a-z-]+)", capsys.readouterr().out, flags=re.MULTILINE)
-    assert len(verbs) == 5
+    assert len(verbs) == 7
     assert [verb for verb in verbs if f"| `{verb}` |" not in readme] == []

@@ -69,7 +69,7 @@ def test_batch_that_cannot_be_written_to_gives_the_same(random_network: Build) -
 def test_runtime_declares_what_its_network_does(random_network: Build) -> None:
     runtime = TorchRuntime(random_network("student"), "cpu")
     assert (runtime.name, runtime.device) == ("torch", "cpu")
-    assert (runtime.receptive_field_px, runtime.multiple_of) == (13, 2)
+    assert (runtime.receptive_field_px, runtime.multiple_of) == (17, 2)
 
 
 def test_chosen_runtime_runs_the_network_of_the_file(
@@ -90,7 +90,7 @@ def test_contract_says_what_the_network_is() -> None:
     contract = describe_contract(build_network("student", {}))
     assert (contract.parameters, contract.receptive_field_px, contract.multiple_of) == (
         12_764,
-        13,
+        17,
         2,
     )
 

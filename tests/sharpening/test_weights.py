@@ -284,7 +284,7 @@ class TestMismatchWithTheNetwork:
         ("entry", "declared", "actual"),
         [
             ("parameters", 12_765, "parameters=12764"),
-            ("receptive_field_px", 12, "receptive_field_px=13"),
+            ("receptive_field_px", 12, "receptive_field_px=17"),
             ("multiple_of", 4, "multiple_of=2"),
         ],
     )

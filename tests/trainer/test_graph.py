@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,18 @@ SIZES = [(1, 1), (1, 9), (8, 8), (17, 31), (48, 64)]
 """In multiples of what the network asks for; the student's are 2x2 to 96x128 px."""
 
 
+@cache
+def get_openvino() -> openvino.Core:
+    """Return the one core of this process: without it, OpenVINO leaves the signal stack unusable.
+
+    It sets an alternative signal stack up and frees it with its last core, but stays registered
+    with it: the next signal is then a segmentation fault (OpenVINO 2026.4).
+    """
+    return openvino.Core()
+
+
 def run_with_openvino(graph: bytes) -> Run:
-    core = openvino.Core()
+    core = get_openvino()
     # on processors with bfloat16 OpenVINO would compute in it
     compiled = core.compile_model(
         core.read_model(graph), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
