@@ -10,10 +10,12 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from sharpening.degradation import PROFILES, Degradation
+from sharpening.runtimes.torch import choose_device
 from trainer.config import Config
 from trainer.feed import Request, feed
 from trainer.loop import Job, learn
 from trainer.photographs import Photograph, find_photographs
+from trainer.randomness import compute_reproducibly
 from trainer.runs import RunFolder
 from trainer.stages import Origins, Place, Role, TrainingRun
 
@@ -43,6 +45,7 @@ def bench_data(config: Config, place: Place, *, seconds: float) -> list[Rate]:
     """
     photographs = find_photographs(place.photographs).photographs
     rates: list[Rate] = []
+    compute_reproducibly(choose_device(place.device))
     with TemporaryDirectory() as folder:
         for role in ("student", "teacher"):
             run = TrainingRun(role, getattr(config, role), config, place, Origins())

@@ -8,9 +8,9 @@ from sharpening.weights import load_weights
 from trainer.comparison import format_tables
 from trainer.config import Config
 from trainer.contest import open_contest
-from trainer.export import export_run
+from trainer.export import export_run, find_export
 from trainer.figure import check_figure, choose_evenly, write_figure
-from trainer.report import find_sets, format_table
+from trainer.report import check_sets, find_sets, format_table
 from trainer.stages import Place, distil_student, find_validation, train_teacher
 
 _SHOWN = 4
@@ -38,7 +38,7 @@ def run_chain(chain: Chain) -> str:
     team = chain.teacher.team
     chain.output.mkdir(parents=True, exist_ok=True)
     if chain.judge_on is not None:
-        find_sets(chain.judge_on)  # a folder without pictures should not show hours later
+        check_sets(find_sets(chain.judge_on))  # now: a bad picture should not show hours later
     if chain.figure is not None:
         check_figure(chain.figure)
     train_teacher(chain.config, chain.teacher)
@@ -52,7 +52,8 @@ def run_chain(chain: Chain) -> str:
 
 def _export(chain: Chain, place: Place) -> Path:
     path = None
-    if place.team.is_first:
+    if place.team.is_first and (path := find_export(place.run, chain.output)) is None:
+        # once only: judged again it might be another file, and no longer the student's teacher
         path = export_run(place.run, chain.output, judge_on=chain.judge_on, device=place.device)
     exported: Path = place.team.tell_all(path)
     return exported

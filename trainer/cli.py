@@ -22,7 +22,7 @@ from trainer.contest import open_contest
 from trainer.export import Form, export_run
 from trainer.figure import check_figure, choose_evenly, write_figure
 from trainer.loop import Stopped
-from trainer.memory import keep_freed_memory
+from trainer.memory import allow_open_files, keep_freed_memory
 from trainer.prepare import URL, Source, check_folder, fetch_div2k
 from trainer.report import find_sets, format_table
 from trainer.stages import Place, distil_student, train_teacher
@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     keep_freed_memory()
+    allow_open_files()
     if getattr(options, "threads", None):
         torch.set_num_threads(options.threads)
     command: Command = options.command

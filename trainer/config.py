@@ -108,6 +108,11 @@ class Schedule(_Model):
         """The largest patch of any phase; smaller photographs cannot be used."""
         return max(self.patch_px, *(phase.patch_px for phase in self.phases), 0)
 
+    @property
+    def batch_sizes(self) -> set[int]:
+        """The batch sizes of all phases."""
+        return {self.batch_size, *(phase.batch_size for phase in self.phases)}
+
     def shape_at(self, progress: float) -> tuple[int, int]:
         """Return the batch size and the patch's side when this share of the budget is spent."""
         for phase in self.phases:
@@ -165,6 +170,15 @@ class Config(_Model):
     teacher: Stage
     student: Stage
     distillation: DistillationConfig = DistillationConfig()
+
+    @model_validator(mode="after")
+    def _patches_have_no_kept_answers(self) -> Self:
+        if self.data.degrade == "patch" and self.distillation.ask == "once":
+            raise ValueError(
+                'patches that are blurred afresh have no answers to keep: degrade = "patch" needs '
+                'ask = "always"'
+            )
+        return self
 
 
 class RunSettings(_Model):

@@ -12,7 +12,14 @@ from sharpening.errors import TrainingError
 from sharpening.files import write_atomically
 from sharpening.golden import encode_golden, name_golden
 from sharpening.runtimes import choose_runtime
-from sharpening.weights import Precision, Weights, convert_tensors, encode_weights, load_weights
+from sharpening.weights import (
+    Card,
+    Precision,
+    Weights,
+    convert_tensors,
+    encode_weights,
+    load_weights,
+)
 from trainer.golden import make_golden
 from trainer.graph import build_graph
 from trainer.modelcard import insert_card, write_card
@@ -66,7 +73,7 @@ def export_run(
     changed = weights.card != read.card
     data = encode_weights(weights.tensors, weights.card) if changed else source.read_bytes()
     weights = replace(weights, sha256=hashlib.sha256(data).hexdigest())
-    path = output / f"{weights.card.profile}-{weights.card.role}.safetensors"
+    path = name_weights(output, weights.card)
     files = {path: data, **_make_companions(weights, path, form)}
     files[output / "README.md"] = _update_readme(output / "README.md", weights, files)
     for each, content in files.items():
@@ -74,6 +81,22 @@ def export_run(
     if name_graph(path) not in files:
         name_graph(path).unlink(missing_ok=True)
     return path
+
+
+def find_export(run: Path, output: Path) -> Path | None:
+    """Return the weights file in `output` that came of the run as it stands, if there is one."""
+    finished = load_weights(RunFolder(run).weights_path).card
+    path = name_weights(output, finished)
+    if not path.exists():
+        return None
+    exported = load_weights(path).card
+    same = (exported.training, exported.created) == (finished.training, finished.created)
+    return path if same else None
+
+
+def name_weights(output: Path, card: Card) -> Path:
+    """Return where a weights file of that card lies: `PROFILE-ROLE.safetensors`."""
+    return output / f"{card.profile}-{card.role}.safetensors"
 
 
 def name_graph(weights: Path) -> Path:

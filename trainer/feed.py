@@ -6,6 +6,7 @@ batches drawn ahead: `AHEAD` for each worker.
 """
 
 import multiprocessing
+import signal
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -50,7 +51,14 @@ def feed(
         num_workers=workers,
         prefetch_factor=AHEAD if workers else None,
         pin_memory=pin,
+        worker_init_fn=_leave_signals_to_the_run if workers else None,
         generator=torch.Generator(),  # not the process's own, whose state is part of the run
         multiprocessing_context=multiprocessing.get_context("fork") if workers else None,
     )
     yield from loader
+
+
+def _leave_signals_to_the_run(_worker: int) -> None:
+    """Ignore what stops the whole group of processes: the run decides, and workers end with it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

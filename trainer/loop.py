@@ -135,6 +135,8 @@ def train(learner: Learner, job: Job) -> dict[str, float]:
     with _listen_for_signals() as signals, journal:
         while (progress := learner.spent.progress(schedule)) < 1:
             if learner.spent.steps and learner.spent.steps % schedule.validate_every_steps == 0:
+                _save(learner, job)  # validation may take longer than whoever stops us waits
+                saved_at_s = learner.spent.elapsed_s
                 _validate(learner, job, journal)
             rate = learning_rate_at(schedule, learner.spent.steps, progress)
             images, losses = learn(learner, network, job, next(batches), rate)

@@ -1,4 +1,4 @@
-"""Keeping freed memory, so that the next training step need not ask the kernel for it again.
+"""What the system lets a process hold: the memory that it freed, and open files.
 
 By default glibc returns the top of its heap as soon as it is free. A training step frees and
 allocates the same tensors over and over, and each time the kernel has to hand out zeroed pages:
@@ -6,6 +6,7 @@ with the student on one core that was a third of the time (`docs/experiments.md`
 """
 
 import ctypes
+import resource
 import sys
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
@@ -30,3 +31,12 @@ def keep_freed_memory() -> bool:
     }
     taken = [mallopt(option, value) == 1 for option, value in options.items()]
     return all(taken)
+
+
+def allow_open_files() -> None:
+    """Raise the number of files this process may hold open to the most that the system allows.
+
+    Every memory-mapped plane of the store is an open file, and the usual limit is 1,024.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

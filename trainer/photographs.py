@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from PIL import UnidentifiedImageError
 
 from sharpening.codec import Image, decode
@@ -115,6 +117,14 @@ def read_photograph(path: Path) -> Image:
     if not data:
         raise BrokenImageError("the file is empty")
     return decode(data)
+
+
+def read_pixels(path: Path) -> npt.NDArray[np.uint8]:
+    """Return the photograph's pixels, `(H, W, 3)`, 16 bits rounded to 8; errors as above."""
+    pixels = read_photograph(path).pixels
+    if pixels.dtype == np.uint16:
+        pixels = (pixels.astype(np.uint32) + 128) // 257  # 65535 is 255
+    return pixels.astype(np.uint8, copy=False)
 
 
 def explain_failure(path: Path, error: ImageError) -> LeftOut:

@@ -12,12 +12,11 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from tqdm.auto import tqdm
 
-from sharpening.codec import decode
 from sharpening.degradation import Degradation
 from sharpening.errors import ImageError, TrainingError
 from sharpening.evaluation import Evaluation, Sharpener, Summary, evaluate, summarise
 from sharpening.metrics import Score
-from trainer.photographs import list_pictures
+from trainer.photographs import list_pictures, read_pixels
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -109,14 +108,24 @@ def summarise_scores(scores: Sequence[Score]) -> Row:
     )
 
 
+def check_sets(sets: Mapping[str, Sequence[Path]]) -> None:
+    """Raise `TrainingError` for the first picture that cannot be judged on."""
+    for path in (path for paths in sets.values() for path in paths):
+        _read(path)
+
+
 def read_pair(path: Path, degradation: Degradation) -> tuple[Pixels, Pixels]:
     """Return the picture and its blurred self, both `(H, W, 3)` uint8.
 
     Raises `TrainingError` for a picture that cannot be judged on.
     """
+    sharp = _read(path)
+    return sharp, degradation.apply(sharp)
+
+
+def _read(path: Path) -> Pixels:
     try:
-        sharp: Pixels = decode(path.read_bytes()).pixels
-        return sharp, degradation.apply(sharp)
+        return read_pixels(path)
     except ImageError as error:
         raise TrainingError(f"cannot judge on {path}: {error}") from error
 

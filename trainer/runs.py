@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import torch
 from pydantic import ValidationError
@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from sharpening.errors import TrainingError
-from sharpening.files import write_atomically
+from sharpening.files import remove_leftovers, write_atomically
 from trainer.budget import Spent
 from trainer.config import RunSettings, Schedule
 
@@ -62,21 +62,26 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep every other run out of the folder until this one ends, however it ends.
+        """Keep every other process's run out of the folder until this one ends, however it ends.
 
         Raises `TrainingError` if one is at work there, or the folder cannot be written.
         """
+        with self._open_lock() as file:
+            try:
+                # unlike flock's, this lock is not inherited by workers that may outlive the run
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError) as error:
+                raise TrainingError(
+                    f"another process is training in {self.folder}: wait for it or stop it, or "
+                    "choose another run folder"
+                ) from error
+            remove_leftovers(self.folder)
+            yield
+
+    def _open_lock(self) -> IO[bytes]:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / ".lock").open("w") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError as error:
-                    raise TrainingError(
-                        f"another process is training in {self.folder}: wait for it or stop it, or "
-                        "choose another run folder"
-                    ) from error
-                yield
+            return (self.folder / ".lock").open("wb")
         except OSError as error:
             raise TrainingError(f"cannot write the run folder {self.folder}: {error}") from error
 
@@ -133,7 +138,10 @@ class RunFolder:
         if not path.exists():
             return
         kept = [line for line in path.read_bytes().splitlines() if _is_before(line, step)]
-        write_atomically(path, b"".join(line + b"\n" for line in kept))
+        try:
+            write_atomically(path, b"".join(line + b"\n" for line in kept))
+        except OSError as error:
+            raise TrainingError(f"cannot write the run folder {self.folder}: {error}") from error
 
     def _append(self, name: str, entry: Mapping[str, Any]) -> None:
         try:

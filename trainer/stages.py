@@ -71,7 +71,7 @@ class Place:
         if self.workers is not None:
             return self.workers
         on_gpu = choose_device(self.device).type == "cuda"
-        cpus = len(os.sched_getaffinity(0)) // self.team.size
+        cpus = len(os.sched_getaffinity(0)) // self.team.size_on_machine
         return min(_MOST_WORKERS, max(1, cpus - 1)) if on_gpu else 0
 
 
@@ -153,6 +153,9 @@ class TrainingRun:
         """Take up the run where its checkpoint is, and write the weights at its end."""
         team = self.place.team
         compute_reproducibly(choose_device(self.place.device))
+        for batch_size in self.stage.schedule.batch_sizes:
+            team.share_batch(batch_size)  # now: a later phase should not fail hours later
+        team.check_agreed("the photographs", hash_photographs(found.photographs))
         state = team.tell_all(run.load_checkpoint() if team.is_first else None)
         if team.tell_all(team.is_first and self.is_finished(run, state)):
             logger.info("%s is finished", run.folder)
@@ -234,7 +237,7 @@ class TrainingRun:
             usable = [each for each in photographs if each.sha256 in loaded.pictures]
             training, validation = set_aside(usable, self.config)
             pictures = {each.sha256: loaded.pictures[each.sha256] for each in training}
-            if self.origins.teacher is not None and self.asks_once:
+            if self.origins.teacher is not None and self.config.distillation.ask == "once":
                 pictures = store.teach(pictures, *self.find_answers(self.origins.teacher))
         crop_px = data.validation_crop_px or None
         judged = [crop_centre(loaded.pictures[each.sha256], crop_px) for each in validation]
@@ -264,11 +267,6 @@ class TrainingRun:
             return SelfEnsemble(engine), f"x8-{teacher.sha256}"
         return engine, teacher.sha256
 
-    @property
-    def asks_once(self) -> bool:
-        """Whether the teacher's answers are kept on disk instead of asked for every patch."""
-        return self.config.distillation.ask == "once" and self.config.data.degrade == "picture"
-
     def choose_task(self) -> Task:
         """Return what is learned: from truth alone, or from truth and a teacher."""
         if self.origins.teacher is None:
@@ -280,7 +278,7 @@ class TrainingRun:
             recipe.teacher_weight,
             distance=F.mse_loss if recipe.teacher_loss == "mse" else F.l1_loss,
             fade=recipe.fade,
-            teacher=None if self.asks_once else teacher,
+            teacher=None if self.config.distillation.ask == "once" else teacher,
         )
         if (imitation := recipe.imitation) is None:
             return task

@@ -24,14 +24,14 @@ from tqdm.auto import tqdm
 from sharpening.degradation import Degradation
 from sharpening.errors import ImageError, TrainingError
 from sharpening.evaluation import Sharpener
-from sharpening.files import write_atomically
+from sharpening.files import remove_leftovers, write_atomically
 from trainer.photographs import (
     LeftOut,
     Photograph,
     describe_left_out,
     explain_failure,
     explain_small,
-    read_photograph,
+    read_pixels,
 )
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,10 @@ Picture = Mapping[str, Pixels]
 
 GRID_PX = 2
 """The degradation works on a half-size grid: patches start on it."""
+
+
+_ABANDONED_S = 24 * 3600
+"""Another run may be writing into the same store."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class Store:
         Photographs that cannot be decoded or are smaller than a patch are left out, and said to
         be. Raises `TrainingError` if none is left.
         """
+        remove_leftovers(self.folder, older_than_s=_ABANDONED_S)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             results = pool.map(lambda photograph: self._load_one(photograph, patch_px), photographs)
             shown = list(_show(results, "preparing", len(photographs)))
@@ -95,7 +100,9 @@ class Store:
             ask = partial(teacher.sharpen, picture["blurred"])
             taught[sha256] = {
                 **picture,
-                "taught": self._plane(f"{sha256}.{self._described}.taught-{name}", ask),
+                "taught": self._plane(
+                    f"{sha256}.pillow-{PIL.__version__}.{self._described}.taught-{name}", ask
+                ),
             }
         return taught
 
@@ -121,16 +128,20 @@ class Store:
         if not path.exists():
             buffer = io.BytesIO()
             np.save(buffer, make())
-            write_atomically(path, buffer.getvalue())
+            try:
+                write_atomically(path, buffer.getvalue())
+            except OSError as error:
+                raise TrainingError(
+                    f"cannot write into the store {self.folder}: {error}; what is there is kept: "
+                    "make room or name another --store, then give the same command again"
+                ) from error
         plane: Pixels = np.load(path, mmap_mode="r")
         return plane
 
 
 def _decode(path: Path) -> Pixels:
     """Return the photograph on the degradation's grid: 8-bit, both sides even."""
-    pixels = read_photograph(path).pixels
-    if pixels.dtype == np.uint16:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)  # rounded: 65535 is 255
+    pixels = read_pixels(path)
     height, width = (side // GRID_PX * GRID_PX for side in pixels.shape[:2])
     return np.ascontiguousarray(pixels[:height, :width])
 

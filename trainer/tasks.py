@@ -113,9 +113,12 @@ def measure_affinity(features: Tensor) -> Tensor:
 
     The spatial affinity of FAKD (https://ieeexplore.ieee.org/document/9190921): cosine similarity
     over channels, so networks of any width can be compared. Ours first averages the features
-    over a grid of at most 12x12 places: the full matrix of a 96x96 patch has five million entries.
+    over a grid of about 12x12 places: the full matrix of a 96x96 patch has five million entries.
     """
-    side = min(_AFFINITY_SIDE, *features.shape[-2:])
-    places = F.adaptive_avg_pool2d(features.float(), side).flatten(2)
-    directions = F.normalize(places, dim=1)
-    return directions.transpose(1, 2) @ directions
+    height, width = features.shape[-2:]
+    grid = max(1, height // _AFFINITY_SIDE), max(1, width // _AFFINITY_SIDE)
+    with torch.autocast(features.device.type, enabled=False):
+        # not the adaptive pooling, whose gradient on CUDA differs from run to run
+        places = F.avg_pool2d(features.float(), grid).flatten(2)
+        directions = F.normalize(places, dim=1)
+        return directions.transpose(1, 2) @ directions

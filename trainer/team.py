@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -15,6 +16,9 @@ import torch.distributed as dist
 from torch import nn
 
 from sharpening.errors import TrainingError
+
+_LONGEST_WAIT = timedelta(days=7)
+"""The others wait while the first prepares photographs and asks the teacher about all of them."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class Team:
     rank: int = 0
     size: int = 1
     place_on_machine: int = 0
+    size_on_machine: int = 1
 
     @property
     def is_first(self) -> bool:
@@ -31,10 +36,17 @@ class Team:
         return self.rank == 0
 
     def choose_device(self, name: str) -> str:
-        """Return the device for this process: each has a GPU of its own where there are GPUs."""
-        if self.size > 1 and name in {"auto", "cuda"} and torch.cuda.is_available():
-            return f"cuda:{self.place_on_machine}"
-        return name
+        """Return the device for this process: each has a GPU of its own where there are GPUs.
+
+        Raises `TrainingError` for one GPU that all would have to share.
+        """
+        if self.size == 1 or name == "cpu":
+            return name
+        if name not in {"auto", "cuda"}:
+            raise TrainingError(
+                f"{self.size} processes cannot share the device {name!r}: give auto, cpu or cuda"
+            )
+        return f"cuda:{self.place_on_machine}" if torch.cuda.is_available() else name
 
     def share_batch(self, batch_size: int) -> int:
         """Return each process's part; raises `TrainingError` unless all parts are equal."""
@@ -65,6 +77,14 @@ class Team:
         dist.broadcast_object_list(held, src=0)
         return held[0]
 
+    def check_agreed(self, what: str, value: str) -> None:
+        """Raise `TrainingError` unless this process has the same as the first."""
+        if self.tell_all(value) != value:
+            raise TrainingError(
+                f"{what} of process {self.rank} are not those of the first: give every machine "
+                "the same folder"
+            )
+
     @contextmanager
     def take_turns(self) -> Iterator[None]:
         """Let the first process of each machine through before the others of it."""
@@ -89,9 +109,13 @@ def join_team() -> Iterator[Team]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield ALONE
         return
+    place, on_machine = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
+    has_cuda = torch.cuda.is_available()
+    if has_cuda:
+        torch.cuda.set_device(place)
     # what is agreed on lies in main memory, gradients lie where the network is
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    dist.init_process_group("cpu:gloo,cuda:nccl" if has_cuda else "gloo", timeout=_LONGEST_WAIT)
     try:
-        yield Team(dist.get_rank(), dist.get_world_size(), int(os.environ["LOCAL_RANK"]))
+        yield Team(dist.get_rank(), dist.get_world_size(), place, on_machine)
     finally:
         dist.destroy_process_group()

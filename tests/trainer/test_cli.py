@@ -17,10 +17,10 @@ from sharpening.weights import Weights, load_weights
 from trainer.cli import main
 
 
-def run_all(photographs: Path, folder: Path) -> int:
+def run_all(photographs: Path, folder: Path, *, judge_on: Path | None = None) -> int:
     return main(
         ["all", "--preset", "smoke", "--data", str(photographs), "--run", str(folder / "run"),
-         "--output", str(folder / "weights"), "--judge", str(photographs / "more"),
+         "--output", str(folder / "weights"), "--judge", str(judge_on or photographs / "more"),
          "--figure", str(folder / "figure.png"), "--device", "cpu"]
     )  # fmt: skip
 
@@ -121,6 +121,29 @@ def test_the_same_command_again_changes_nothing(exported: Path, photographs: Pat
     before = {path.name: path.read_bytes() for path in exported.iterdir()}
     assert run_all(photographs, exported.parent) == 0
     assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
+
+
+def test_the_same_chain_judged_on_other_pictures_keeps_its_teacher(
+    exported: Path, photographs: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "again"
+    shutil.copytree(exported.parent, folder)
+    before = (folder / "weights" / "paper-teacher.safetensors").read_bytes()
+    judged = tmp_path / "judged"
+    judged.mkdir()
+    shutil.copy(photographs / "astronaut-0.png", judged)
+    assert run_all(photographs, folder, judge_on=judged) == 0
+    assert (folder / "weights" / "paper-teacher.safetensors").read_bytes() == before
+
+
+def test_a_picture_that_cannot_be_judged_on_shows_before_any_work(
+    photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "judged").mkdir()
+    (tmp_path / "judged" / "broken.png").write_bytes(b"\x89PNG")
+    assert run_all(photographs, tmp_path, judge_on=tmp_path / "judged") == 1
+    assert "broken.png" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_student_cannot_teach(

@@ -71,6 +71,7 @@ def test_a_file_is_a_preset_too(tmp_path: Path) -> None:
         ),
         ('[distillation]\nself_ensemble = true\nask = "always"', "self_ensemble"),
         ("[distillation.imitation]\nlayers = []\nweight = 1", "layers"),
+        ('[data]\ndegrade = "patch"', "ask"),
         ('[data.split]\nby = "name"', "training"),
         ('[data.split]\nby = "age"', "split"),
         ("patch_px = 50", "multiple of 8"),

@@ -26,7 +26,7 @@ def test_card_holds_what_the_weights_say(make_weights: Make) -> None:
         weights.name,
         "12,764, stored as float32",
         "3,168 a px",
-        "13 px to each side",
+        "17 px to each side",
         "multiples of 2 px",
         "blur_radius_px 1.5",
         "10 steps on 160 patches of 3 photographs",

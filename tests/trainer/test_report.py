@@ -10,7 +10,7 @@ from sharpening.codec import decode
 from sharpening.degradation import PaperDegradation
 from sharpening.errors import TrainingError
 from sharpening.metrics import score
-from trainer.report import INPUT, evaluate_sets, find_sets, format_table, judge, tabulate
+from trainer.report import INPUT, evaluate_sets, find_sets, format_table, judge, read_pair, tabulate
 
 
 class Untouched:
@@ -68,8 +68,9 @@ def test_models_are_called_what_they_are_to_be_called(photographs: Path) -> None
     assert list(report["more"]) == [INPUT, "student@abc"]
 
 
-def test_a_sixteen_bit_picture_is_named_and_refused(tmp_path: Path) -> None:
-    deep = np.zeros((8, 8), np.uint16)
+def test_a_sixteen_bit_picture_is_judged_on_in_eight(tmp_path: Path) -> None:
+    deep = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) * 16
     PillowImage.fromarray(deep).save(tmp_path / "deep.png")
-    with pytest.raises(TrainingError, match=r"deep\.png.*8-bit"):
-        judge(find_sets(tmp_path), PaperDegradation(), {})
+    sharp, _ = read_pair(tmp_path / "deep.png", PaperDegradation())
+    assert sharp.dtype == np.uint8
+    assert np.array_equal(sharp[..., 0], np.rint(deep / 257))

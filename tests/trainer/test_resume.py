@@ -41,7 +41,7 @@ DEADLINE_S = 120
 
 def start(
     photographs: Path, folder: Path, *, largest_file_bytes: int | None = None
-) -> subprocess.Popen[str]:
+) -> subprocess.Popen[bytes]:
     (folder / "recipe.toml").write_text(RECIPE)
     command = [
         *(sys.executable, "-m", "trainer", "distill", "--without-teacher", "--device", "cpu"),
@@ -54,29 +54,34 @@ def start(
         if largest_file_bytes is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file_bytes, largest_file_bytes))
 
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        preexec_fn=limit,
-    )  # fmt: skip
+    with (folder / "told").open("w") as told:
+        return subprocess.Popen(
+            command, env=environment, stdout=told, stderr=told, preexec_fn=limit,
+            start_new_session=True,
+        )  # fmt: skip
 
 
 def finish(photographs: Path, folder: Path) -> None:
-    with start(photographs, folder) as process:
-        _, told = process.communicate()
-    assert process.returncode == 0, told
+    assert start(photographs, folder).wait() == 0, (folder / "told").read_text()
 
 
 def stop(photographs: Path, folder: Path, signal_number: int, *, at_step: int) -> int:
-    """Start the run and send it the signal once it has come to a step; returns its status."""
+    """Start the run and send it the signal once it has come to a step; returns its status.
+
+    SIGKILL goes to the run alone, so that its worker is left behind for a while; any other goes
+    to all of its processes, as a terminal, a batch system or a container sends it.
+    """
     metrics = folder / "run" / "metrics.jsonl"
     begun_at_s = time.monotonic()
-    with start(photographs, folder) as process:
-        while not (metrics.exists() and f'"step": {at_step},' in metrics.read_text()):
-            assert process.poll() is None, process.stderr and process.stderr.read()
-            assert time.monotonic() - begun_at_s < DEADLINE_S
-        process.send_signal(signal_number)
-        process.communicate()
-    return process.returncode
+    process = start(photographs, folder)
+    while not (metrics.exists() and f'"step": {at_step},' in metrics.read_text()):
+        assert process.poll() is None, (folder / "told").read_text()
+        assert time.monotonic() - begun_at_s < DEADLINE_S
+    if signal_number == signal.SIGKILL:
+        process.kill()
+    else:
+        os.killpg(process.pid, signal_number)
+    return process.wait()
 
 
 @pytest.mark.slow
@@ -121,10 +126,24 @@ def test_a_full_disk_stops_the_run_and_keeps_the_last_checkpoint(
     stop(photographs, tmp_path, signal.SIGTERM, at_step=20)
     run = RunFolder(tmp_path / "run")
     kept = run.checkpoint_path.read_bytes()
-    with start(photographs, tmp_path, largest_file_bytes=len(kept) // 2) as process:
-        _, told = process.communicate()
-    assert process.returncode == 1
+    process = start(photographs, tmp_path, largest_file_bytes=len(kept) // 2)
+    assert process.wait() == 1
+    told = (tmp_path / "told").read_text()
     assert "cannot write the checkpoint of step" in told
     assert "make room" in told
     assert run.checkpoint_path.read_bytes() == kept
     assert not [path for path in run.folder.iterdir() if path.name.startswith(".checkpoint")]
+
+
+@pytest.mark.slow
+def test_a_low_limit_of_open_files_is_raised(photographs: Path, tmp_path: Path) -> None:
+    command = [
+        *(sys.executable, "-m", "trainer", "train-teacher", "--preset", "smoke", "--steps", "2"),
+        *("--data", str(photographs), "--run", str(tmp_path), "--device", "cpu"),
+    ]
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    finished = subprocess.run(
+        command, capture_output=True, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (24, most)),
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr

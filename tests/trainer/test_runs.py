@@ -1,6 +1,8 @@
 """A run folder belongs to one run."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,14 +72,26 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str) -> None:
 
 
 def test_one_run_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
-    with (
-        RunFolder(tmp_path).locked(),
-        pytest.raises(TrainingError, match="another process"),
-        RunFolder(tmp_path).locked(),
-    ):
-        pass
+    lock = f"with RunFolder(Path({str(tmp_path)!r})).locked(): pass"
+    program = f"from pathlib import Path\nfrom trainer.runs import RunFolder\n{lock}"
+
+    def run_another() -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
     with RunFolder(tmp_path).locked():
-        pass
+        assert "another process is training" in run_another().stderr
+    assert run_another().returncode == 0
+
+
+def test_what_a_killed_run_left_half_written_is_swept_away(tmp_path: Path) -> None:
+    (tmp_path / ".checkpoint.pt.abc.partial").write_bytes(b"half")
+    with RunFolder(tmp_path).locked():
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_an_error_of_the_run_is_not_blamed_on_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="elsewhere"), RunFolder(tmp_path).locked():
+        raise OSError("elsewhere")
 
 
 def test_the_log_forgets_what_will_be_written_again(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_store_that_cannot_be_written_is_no_fault_of_the_photographs(
 ) -> None:
     (tmp_path / "store").write_text("a file, not a folder")
     store = Store(tmp_path / "store", PaperDegradation())
-    with pytest.raises(OSError, match="store"):
+    with pytest.raises(TrainingError, match=r"cannot write into the store .*store"):
         store.load(find_photographs(photographs).photographs, patch_px=32)
 
 

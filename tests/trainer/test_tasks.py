@@ -115,6 +115,14 @@ def test_affinity_of_large_features_has_a_bounded_size() -> None:
     assert measure_affinity(torch.rand(1, 3, 48, 60)).shape == (1, 144, 144)
 
 
+def test_affinity_is_exact_where_the_network_is_not() -> None:
+    features = torch.rand(1, 8, 6, 6)
+    with torch.autocast("cpu", torch.bfloat16):
+        affinity = measure_affinity(features)
+    assert affinity.dtype == torch.float32
+    assert torch.equal(affinity, measure_affinity(features))
+
+
 def test_an_unknown_layer_is_refused_with_those_there_are() -> None:
     with pytest.raises(TrainingError, match=r"'torso'.*body\.0"):
         find_layer(Student(), "torso")
