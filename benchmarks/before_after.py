@@ -16,7 +16,7 @@ from PIL import ImageDraw, ImageFont
 
 from sharpening.codec import decode
 from sharpening.engine import Engine
-from sharpening.evaluation import evaluate
+from sharpening.evaluation import Sharpener, evaluate
 from sharpening.files import write_atomically
 from sharpening.metrics import Score
 from sharpening.runtimes import choose_runtime
@@ -37,7 +37,9 @@ def main() -> None:
     degradation = next(iter(models.values())).card.degradation
     sharp: Pixels = decode(options.sharp.read_bytes()).pixels
     blurred = degradation.apply(sharp)
-    engines = {role: Engine(choose_runtime(weights)) for role, weights in models.items()}
+    engines: dict[str, Sharpener] = {
+        role: Engine(choose_runtime(weights)) for role, weights in models.items()
+    }
     evaluation, sharpened = evaluate(sharp, blurred, engines)
     panels = [(_title("blurred", evaluation.input), blurred)]
     panels += [(_title(role, evaluation.models[role]), sharpened[role]) for role in models]

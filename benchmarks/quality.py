@@ -19,7 +19,7 @@ from sharpening.networks import LuminousStudent
 from sharpening.runtimes import choose_runtime
 from sharpening.runtimes.torch import TorchRuntime, restore_tensors
 from sharpening.weights import load_tensors, load_weights
-from trainer.config import DataConfig
+from trainer.config import ContentSplit
 from trainer.patches import crop_centre
 from trainer.photographs import find_photographs, split_photographs
 from trainer.report import REPORT, find_sets, format_table, judge
@@ -67,7 +67,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _baselines(train: Path, store: Path, degradation: Degradation) -> dict[str, Sharpener]:
-    fraction = DataConfig().validation_fraction
+    fraction = ContentSplit().fraction
     training, validation = split_photographs(find_photographs(train).photographs, fraction)
     planes = Store(store, degradation)
     fitted_on = list(planes.load(training, patch_px=_SMALLEST_PICTURE_PX).pictures.values())
