@@ -7,10 +7,10 @@ The inner convolutions are dilated (https://arxiv.org/abs/1511.07122): to undo b
 far, and that costs neither a parameter nor a multiplication.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch.nn.functional as F
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from sharpening.networks.base import Network, NetworkConfig, initialise
@@ -24,15 +24,6 @@ class StudentConfig(NetworkConfig):
 
     channels: int = Field(default=16, ge=1)
     dilations: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 2, 1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _undilated(cls, given: Any) -> Any:
-        """Take the configuration of the first weights, whose bodies had no dilations."""
-        if isinstance(given, dict) and "body_convolutions" in given:
-            given = dict(given)
-            given["dilations"] = (1,) * given.pop("body_convolutions")
-        return given
 
 
 class Student(Network):
