@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from sharpening.degradation import PROFILES
 from sharpening.errors import TrainingError
 
 
@@ -34,6 +35,8 @@ class DataConfig(_Model):
     split: Annotated[ContentSplit | NameSplit, Field(discriminator="by")] = ContentSplit()
     degrade: Literal["picture", "patch"] = "picture"
     """Blur each picture once and cut patches from it, or every patch afresh, as the paper does."""
+    versions: int = Field(default=1, ge=1)
+    """In how many ways a random degradation blurs each picture; patches are cut from all."""
     turn: bool = True
     """Flip and turn patches at random."""
     validation_pictures: int = Field(default=24, ge=1)
@@ -159,12 +162,21 @@ class Config(_Model):
     """Everything a run is determined by, besides the photographs and the machine."""
 
     seed: int = Field(default=1, ge=0)
-    profile: Literal["paper"] = "paper"
+    profile: Literal["paper", "call"] = "paper"
     licence: str = "MIT"
     data: DataConfig = DataConfig()
     teacher: Stage
     student: Stage
     distillation: DistillationConfig = DistillationConfig()
+
+    @model_validator(mode="after")
+    def _versions_differ(self) -> Self:
+        if self.data.versions > 1 and not PROFILES[self.profile].is_random:
+            raise ValueError(
+                f"{self.data.versions} versions of the profile {self.profile!r} would be one and "
+                "the same: give versions = 1, or a profile whose degradation is random"
+            )
+        return self
 
 
 class RunSettings(_Model):

@@ -1,12 +1,14 @@
 """A stage does what its preset says, refuses what cannot be, and leaves what it learned."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from sharpening.degradation import CallDegradation
 from sharpening.ensemble import SelfEnsemble
 from sharpening.errors import TrainingError
 from sharpening.weights import Tensors, load_weights
@@ -16,6 +18,7 @@ from trainer.stages import (
     Place,
     TrainingRun,
     _choose_low_precision,
+    _measure_faithfulness,
     distil_student,
     find_validation,
     train_teacher,
@@ -31,6 +34,13 @@ def configure(**distillation: object) -> Config:
         config[role]["schedule"].update(steps=2, log_every_steps=1)
     config["distillation"].update(distillation)
     return Config.model_validate(config)
+
+
+def configure_call(**data: object) -> Config:
+    """The same with the blind profile and these entries about data."""
+    config = configure().model_dump()
+    config["data"].update(data)
+    return Config.model_validate({**config, "profile": "call"})
 
 
 @pytest.fixture
@@ -108,6 +118,61 @@ def test_the_run_folder_says_with_what_it_was_begun(place: Place) -> None:
     settings = json.loads((place.run / "settings.json").read_text())
     assert settings == card.training.recipe
     assert settings["data_hash"]
+
+
+def test_the_call_profile_trains_both_and_tells_how_far_sharp_pictures_are_moved(
+    photographs: Path, tmp_path: Path
+) -> None:
+    config = configure_call(versions=2)
+    store = tmp_path / "store"
+    teacher = train_teacher(config, Place(photographs, tmp_path / "teacher", store, "cpu"))
+    place = Place(photographs, tmp_path / "student", store, "cpu")
+    card = load_weights(distil_student(config, place, teacher=teacher)).card
+    assert card.profile == "call"
+    assert card.degradation == CallDegradation()
+    validation = card.metrics["validation"]
+    assert isinstance(validation, dict)
+    assert set(validation) == {"psnr", "ssim", "sharp_psnr"}
+    assert 20 < validation["sharp_psnr"] <= 100
+    planes = Counter(path.name.split(".")[-2].split("-")[0] for path in store.iterdir())
+    trained = card.training.photographs
+    assert planes == {"sharp": 15, "blurred": 2 * 15, "taught": 2 * trained}
+    again = load_weights(distil_student(config, place, teacher=teacher)).card
+    assert again == card
+
+
+def test_fresh_damage_for_every_patch_needs_no_blurred_photographs(place: Place) -> None:
+    config = configure_call(degrade="patch")
+    trained = load_weights(train_teacher(config, place)).card.training.photographs
+    blurred = [path for path in place.store.iterdir() if "blurred" in path.name]
+    assert len(blurred) == 15 - trained
+
+
+def test_a_profile_that_changes_sharp_pictures_is_not_asked_about_them(place: Place) -> None:
+    validation = load_weights(train_teacher(configure(), place)).card.metrics["validation"]
+    assert isinstance(validation, dict)
+    assert set(validation) == {"psnr", "ssim"}
+
+
+def test_a_teacher_of_another_profile_is_refused(place: Place, teacher: Path) -> None:
+    with pytest.raises(TrainingError, match="expected a teacher of 'call'"):
+        distil_student(configure_call(), place, teacher=teacher)
+
+
+def test_an_answer_that_is_the_picture_itself_counts_as_a_hundred_decibels() -> None:
+    sharp = np.random.default_rng(0).integers(0, 255, (16, 16, 3), np.uint8)
+    pictures = [{"sharp": sharp, "blurred": sharp}] * 3
+
+    class Untouched:
+        def sharpen(self, blurred: np.ndarray) -> np.ndarray:
+            return blurred
+
+    class Lighter:
+        def sharpen(self, blurred: np.ndarray) -> np.ndarray:
+            return blurred + 1
+
+    assert _measure_faithfulness(Untouched(), pictures) == 100
+    assert _measure_faithfulness(Lighter(), pictures) == pytest.approx(20 * np.log10(255))
 
 
 def test_validation_photographs_are_those_set_aside(place: Place) -> None:
