@@ -134,8 +134,8 @@ class DistillationConfig(_Model):
 
     truth_weight: float = Field(default=0.5, ge=0)
     teacher_weight: float = Field(default=0.5, ge=0)
-    teacher_loss: Literal["l1", "mse"] = "l1"
-    """The distance to the teacher's output; to the photograph it is always L1."""
+    teacher_loss: Literal["l1", "mse", "charbonnier"] = "l1"
+    """The distance to the teacher's output; `truth_loss` is that to the photograph."""
     fade: bool = False
     """Whether the teacher's weight falls linearly to nothing and the truth's takes it over."""
     ask: Literal["once", "always"] = "once"
@@ -164,6 +164,8 @@ class Config(_Model):
     seed: int = Field(default=1, ge=0)
     profile: Literal["paper", "call"] = "paper"
     licence: str = "MIT"
+    truth_loss: Literal["l1", "charbonnier"] = "l1"
+    """The distance to the sharp photograph, the teacher's and the student's."""
     data: DataConfig = DataConfig()
     teacher: Stage
     student: Stage
@@ -187,6 +189,7 @@ class RunSettings(_Model):
     seed: int
     profile: str
     licence: str
+    truth_loss: str = "l1"
     data: DataConfig
     distillation: DistillationConfig | None
     teacher: str | None

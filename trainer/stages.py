@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import JsonValue
 
 from sharpening.degradation import PROFILES, Degradation
@@ -45,7 +45,7 @@ from trainer.provenance import Outcome, describe_session, find_code_revision, wr
 from trainer.randomness import compute_reproducibly
 from trainer.runs import RunFolder
 from trainer.store import Picture, Store
-from trainer.tasks import Distillation, Imitation, Restoration, Task
+from trainer.tasks import DISTANCES, Distillation, Imitation, Restoration, Task
 from trainer.team import ALONE, Team
 
 logger = logging.getLogger(__name__)
@@ -195,6 +195,7 @@ class TrainingRun:
             seed=config.seed,
             profile=config.profile,
             licence=config.licence,
+            truth_loss=config.truth_loss,
             data=config.data,
             distillation=config.distillation if teacher else None,
             teacher=teacher.sha256 if teacher else None,
@@ -281,16 +282,18 @@ class TrainingRun:
 
     def choose_task(self) -> Task:
         """Return what is learned: from truth alone, or from truth and a teacher."""
+        truth_distance = DISTANCES[self.config.truth_loss]
         if self.origins.teacher is None:
-            return Restoration()
+            return Restoration(truth_distance)
         recipe = self.config.distillation
         teacher = _freeze(restore_network(self.origins.teacher), self.place.device)
         task = Distillation(
             recipe.truth_weight,
             recipe.teacher_weight,
-            distance=F.mse_loss if recipe.teacher_loss == "mse" else F.l1_loss,
+            distance=DISTANCES[recipe.teacher_loss],
             fade=recipe.fade,
             teacher=None if self.asks_once else teacher,
+            truth_distance=truth_distance,
         )
         if (imitation := recipe.imitation) is None:
             return task
@@ -323,13 +326,15 @@ def _validator(pictures: Sequence[Picture], device: str, degradation: Degradatio
     def validate(network: Network) -> dict[str, float]:
         """Mean PSNR and SSIM over the validation crops, as the service would compute them.
 
-        For a degradation that is to leave sharp pictures alone also `sharp_psnr`: that of the
-        answers to the sharp crops against those, each at most 100 dB.
+        For a degradation that is to leave sharp pictures alone they are over the crops that it
+        changed, and beside them stands `sharp_psnr`: that of the answers to the sharp crops
+        against those, each at most 100 dB.
         """
         engine = Engine(TorchRuntime(network, device))
         scores = [
             evaluate(each["sharp"], each["blurred"], {"network": engine})[0].models["network"]
             for each in pictures
+            if not degradation.keeps_sharp or not np.array_equal(each["sharp"], each["blurred"])
         ]
         figures = {
             "psnr": summarise([each.psnr for each in scores]).mean or 0.0,

@@ -7,10 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from sharpening.degradation import CallDegradation
+from sharpening.degradation import CallDegradation, Damage
 from sharpening.ensemble import SelfEnsemble
 from sharpening.errors import TrainingError
+from sharpening.metrics import psnr, ssim
+from sharpening.networks import Student
+from sharpening.networks.student import StudentConfig
 from sharpening.weights import Tensors, load_weights
 from trainer.config import Config, Schedule, load_config
 from trainer.stages import (
@@ -18,11 +22,12 @@ from trainer.stages import (
     Place,
     TrainingRun,
     _choose_low_precision,
-    _measure_faithfulness,
+    _validator,
     distil_student,
     find_validation,
     train_teacher,
 )
+from trainer.tasks import Distillation, Restoration, measure_charbonnier
 
 CPU = torch.device("cpu")
 
@@ -141,6 +146,18 @@ def test_the_call_profile_trains_both_and_tells_how_far_sharp_pictures_are_moved
     assert again == card
 
 
+def test_a_task_measures_as_the_preset_says(place: Place, teacher: Path) -> None:
+    config = configure(teacher_loss="mse").model_copy(update={"truth_loss": "charbonnier"})
+    alone = TrainingRun("teacher", config.teacher, config, place, Origins())
+    taught = TrainingRun("student", config.student, config, place, Origins(load_weights(teacher)))
+    assert alone.choose_task() == Restoration(measure_charbonnier)
+    assert alone.settings([]).truth_loss == "charbonnier"
+    task = taught.choose_task()
+    assert isinstance(task, Distillation)
+    assert task.truth_distance is measure_charbonnier
+    assert task.distance is F.mse_loss
+
+
 def test_fresh_damage_for_every_patch_needs_no_blurred_photographs(place: Place) -> None:
     config = configure_call(degrade="patch")
     trained = load_weights(train_teacher(config, place)).card.training.photographs
@@ -159,20 +176,27 @@ def test_a_teacher_of_another_profile_is_refused(place: Place, teacher: Path) ->
         distil_student(configure_call(), place, teacher=teacher)
 
 
-def test_an_answer_that_is_the_picture_itself_counts_as_a_hundred_decibels() -> None:
-    sharp = np.random.default_rng(0).integers(0, 255, (16, 16, 3), np.uint8)
-    pictures = [{"sharp": sharp, "blurred": sharp}] * 3
-
-    class Untouched:
-        def sharpen(self, blurred: np.ndarray) -> np.ndarray:
-            return blurred
-
-    class Lighter:
-        def sharpen(self, blurred: np.ndarray) -> np.ndarray:
-            return blurred + 1
-
-    assert _measure_faithfulness(Untouched(), pictures) == 100
-    assert _measure_faithfulness(Lighter(), pictures) == pytest.approx(20 * np.log10(255))
+def test_validation_judges_damaged_crops_apart_from_sharp_ones() -> None:
+    generator = np.random.default_rng(0)
+    sharp, other = generator.integers(0, 256, (2, 32, 32, 3), np.uint8)
+    blurred = Damage(factor=2).apply(sharp)
+    pictures = [
+        {"sharp": sharp, "blurred": sharp},
+        {"sharp": sharp, "blurred": blurred},
+        {"sharp": other, "blurred": other},
+    ]
+    network = Student(StudentConfig(channels=4, dilations=(1,)))
+    for parameter in network.tail.parameters():
+        parameter.data.zero_()
+    figures = _validator(pictures, "cpu", CallDegradation())(network)
+    assert figures["psnr"] == pytest.approx(psnr(sharp, blurred))
+    assert figures["ssim"] == pytest.approx(ssim(sharp, blurred))
+    assert figures["sharp_psnr"] == 100  # it changes nothing
+    assert network.tail.bias is not None
+    network.tail.bias.data.fill_(1 / 255)
+    moved = _validator(pictures[2:], "cpu", CallDegradation())(network)
+    expected = np.minimum(other.astype(int) + 1, 255).astype(np.uint8)
+    assert moved["sharp_psnr"] == pytest.approx(psnr(other, expected))
 
 
 def test_validation_photographs_are_those_set_aside(place: Place) -> None:
