@@ -14,12 +14,18 @@ from PIL import ImageFilter
 
 from sharpening.evaluation import summarise
 from sharpening.metrics import psnr
-from trainer.store import GRID_PX, Picture
+from trainer.patches import crop_centre
+from trainer.photographs import Photograph
+from trainer.store import GRID_PX, Picture, Store
 
 Pixels = npt.NDArray[np.uint8]
 
-_RADII_PX = (1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
-_PERCENTS = (100, 150, 200, 250, 300, 350)
+SMALLEST_PICTURE_PX = 64
+"""Smaller photographs are not tuned or fitted on."""
+
+_RADII_PX = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
+_PERCENTS = (25, 50, 100, 150, 200, 250, 300, 350)
+_TUNING_CROP_PX = 512
 _WINDOW_PX = 21
 _SAMPLES_PER_PICTURE = 600
 _RIDGE = 1e-6
@@ -38,13 +44,22 @@ class UnsharpMask:
 
 
 def tune_unsharp_mask(pictures: Sequence[Picture]) -> UnsharpMask:
-    """Return the mask with the highest mean PSNR on the pictures, of a grid of 36."""
+    """Return the mask with the highest mean PSNR on the pictures, of a grid of 64."""
 
     def worth(mask: UnsharpMask) -> float:
         values = [psnr(each["sharp"], mask.sharpen(each["blurred"])) for each in pictures]
         return summarise(values).mean or 0.0
 
     return max((UnsharpMask(*each) for each in product(_RADII_PX, _PERCENTS)), key=worth)
+
+
+def load_tuning_crops(
+    photographs: Sequence[Photograph], planes: Store, *, versions: int = 1
+) -> list[Picture]:
+    """Return the middles of the photographs set aside for validation, sharp and blurred."""
+    decoded = planes.decode(photographs, patch_px=SMALLEST_PICTURE_PX)
+    blurred = planes.blur(decoded.pictures, versions=versions)
+    return [crop_centre(picture, _TUNING_CROP_PX) for picture in blurred.values()]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,13 @@ Baselines are tuned and fitted on the training photographs, never on the picture
 import argparse
 from pathlib import Path
 
-from benchmarks.baselines import UnsharpMask, fit_linear_restorer, tune_unsharp_mask
+from benchmarks.baselines import (
+    SMALLEST_PICTURE_PX,
+    UnsharpMask,
+    fit_linear_restorer,
+    load_tuning_crops,
+    tune_unsharp_mask,
+)
 from sharpening.degradation import PROFILES, Degradation
 from sharpening.engine import Engine
 from sharpening.ensemble import SelfEnsemble
@@ -20,13 +26,9 @@ from sharpening.runtimes import choose_runtime
 from sharpening.runtimes.torch import TorchRuntime, restore_tensors
 from sharpening.weights import load_tensors, load_weights
 from trainer.config import ContentSplit
-from trainer.patches import crop_centre
 from trainer.photographs import find_photographs, split_photographs
 from trainer.report import REPORT, find_sets, format_table, judge
 from trainer.store import Store
-
-_SMALLEST_PICTURE_PX = 64
-_TUNING_CROP_PX = 512
 
 
 def main() -> None:
@@ -70,12 +72,8 @@ def _baselines(train: Path, store: Path, degradation: Degradation) -> dict[str, 
     fraction = ContentSplit().fraction
     training, validation = split_photographs(find_photographs(train).photographs, fraction)
     planes = Store(store, degradation)
-    fitted_on = list(planes.load(training, patch_px=_SMALLEST_PICTURE_PX).pictures.values())
-    tuned_on = [
-        crop_centre(picture, _TUNING_CROP_PX)
-        for picture in planes.load(validation, patch_px=_SMALLEST_PICTURE_PX).pictures.values()
-    ]
-    tuned = tune_unsharp_mask(tuned_on)
+    fitted_on = list(planes.load(training, patch_px=SMALLEST_PICTURE_PX).pictures.values())
+    tuned = tune_unsharp_mask(load_tuning_crops(validation, planes))
     return {
         "Pillow UnsharpMask(3, 150, 0)": UnsharpMask(3, 150),
         f"Pillow UnsharpMask({tuned.radius_px:g}, {tuned.percent}, 0), tuned": tuned,

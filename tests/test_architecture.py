@@ -51,7 +51,7 @@ ROOMS = {
     "files": set(),
     "tiling": set(),
     "codec": {"errors"},
-    "degradation": {"errors"},
+    "degradation": {"degradation", "errors"},
     "metrics": {"errors"},
     "weights": {"degradation", "errors", "files"},
     "golden": {"errors", "runtimes"},

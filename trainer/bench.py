@@ -84,7 +84,7 @@ def load_as_the_paper(
     left = int(generator.integers(picture.width - patch_px + 1))
     top = int(generator.integers(picture.height - patch_px + 1))
     sharp = np.asarray(picture.crop((left, top, left + patch_px, top + patch_px)))
-    return sharp, degradation.apply(sharp)
+    return sharp, degradation.apply(sharp, generator)
 
 
 _FEED = "feed"
@@ -113,7 +113,7 @@ def _measure_feed(job: Job, seconds: float) -> Rate:
 
 
 def _measure_step(role: Role, run: TrainingRun, job: Job, seconds: float) -> Rate:
-    learner = run.begin(None, photographs=len(job.sampler.pictures))
+    learner = run.begin(None, photographs=job.sampler.photographs)
     size, patch_px = job.schedule.batch_size, job.schedule.patch_px
     batch = next(feed(job.sampler, [Request(0, size, patch_px)]))
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from sharpening.degradation import PROFILES
 from sharpening.errors import TrainingError
 
 
@@ -34,6 +35,8 @@ class DataConfig(_Model):
     split: Annotated[ContentSplit | NameSplit, Field(discriminator="by")] = ContentSplit()
     degrade: Literal["picture", "patch"] = "picture"
     """Blur each picture once and cut patches from it, or every patch afresh, as the paper does."""
+    versions: int = Field(default=1, ge=1)
+    """In how many ways a random degradation blurs each picture; patches are cut from all."""
     turn: bool = True
     """Flip and turn patches at random."""
     validation_pictures: int = Field(default=24, ge=1)
@@ -136,8 +139,8 @@ class DistillationConfig(_Model):
 
     truth_weight: float = Field(default=0.5, ge=0)
     teacher_weight: float = Field(default=0.5, ge=0)
-    teacher_loss: Literal["l1", "mse"] = "l1"
-    """The distance to the teacher's output; to the photograph it is always L1."""
+    teacher_loss: Literal["l1", "mse", "charbonnier"] = "l1"
+    """The distance to the teacher's output; `truth_loss` is that to the photograph."""
     fade: bool = False
     """Whether the teacher's weight falls linearly to nothing and the truth's takes it over."""
     ask: Literal["once", "always"] = "once"
@@ -164,8 +167,10 @@ class Config(_Model):
     """Everything a run is determined by, besides the photographs and the machine."""
 
     seed: int = Field(default=1, ge=0)
-    profile: Literal["paper"] = "paper"
+    profile: Literal["paper", "call"] = "paper"
     licence: str = "MIT"
+    truth_loss: Literal["l1", "charbonnier"] = "l1"
+    """The distance to the sharp photograph, the teacher's and the student's."""
     data: DataConfig = DataConfig()
     teacher: Stage
     student: Stage
@@ -180,6 +185,15 @@ class Config(_Model):
             )
         return self
 
+    @model_validator(mode="after")
+    def _versions_differ(self) -> Self:
+        if self.data.versions > 1 and not PROFILES[self.profile].is_random:
+            raise ValueError(
+                f"{self.data.versions} versions of the profile {self.profile!r} would be one and "
+                "the same: give versions = 1, or a profile whose degradation is random"
+            )
+        return self
+
 
 class RunSettings(_Model):
     """All that a run's result depends on, as it is written into the run folder and the weights."""
@@ -189,6 +203,7 @@ class RunSettings(_Model):
     seed: int
     profile: str
     licence: str
+    truth_loss: str = "l1"
     data: DataConfig
     distillation: DistillationConfig | None
     teacher: str | None

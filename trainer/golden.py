@@ -18,7 +18,7 @@ _DARK, _BRIGHT = 32, 224
 def make_golden(weights: Weights) -> Golden:
     """Return the drawn picture as the profile blurs it, and the answer in float32 on the CPU."""
     sharp = draw_picture(weights.card.contract.multiple_of)
-    blurred = weights.card.degradation.apply(sharp, np.random.default_rng(0))
+    blurred = weights.card.degradation.apply(sharp)
     sharpened = TorchRuntime(restore_network(weights), "cpu").run(blurred[np.newaxis])[0]
     return Golden(blurred, sharpened.astype(np.uint8), weights.sha256)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from sharpening.degradation import CallDegradation
 from sharpening.errors import TrainingError, WeightsError
 from sharpening.networks import count_macs_per_px
 from sharpening.runtimes.torch import restore_network
@@ -72,9 +73,8 @@ def _describe_network(weights: Weights) -> dict[str, str]:
 
 def _describe_origin(card: Card) -> dict[str, str]:
     training = card.training
-    degradation = card.degradation.model_dump(mode="json", exclude={"profile"})
     return {
-        "undoes": f"profile `{card.profile}`: {_list(degradation)}",
+        **_describe_degradation(card),
         "trained": f"{training.steps:,} steps on {training.images_seen:,} patches of "
         f"{training.photographs:,} photographs, {training.minutes:,.0f} minutes, "
         f"seed {training.seed}",
@@ -85,6 +85,15 @@ def _describe_origin(card: Card) -> dict[str, str]:
         "created": card.created.isoformat(),
         "licence": card.licence,
     }
+
+
+def _describe_degradation(card: Card) -> dict[str, str]:
+    degradation = card.degradation
+    entries = degradation.model_dump(mode="json", exclude={"profile", "typical"})
+    rows = {"undoes": f"profile `{card.profile}`: {_list(entries)}"}
+    if isinstance(degradation, CallDegradation):
+        rows["judged on"] = f"{degradation.typical.describe()}; the rest is drawn at random"
+    return rows
 
 
 def _describe_start(recipe: Mapping[str, JsonValue]) -> str:

@@ -20,15 +20,26 @@ _ORDER, _PATCH = 0, 1  # what a generator is for: streams of one seed that must 
 
 @dataclass(frozen=True)
 class Sampler:
-    """Draws one patch from every picture, in random order, then again from every picture.
+    """Draws one patch from every photograph, in random order, then again from every photograph.
 
     With a degradation each patch is blurred by itself; without one it is cut from all planes.
     """
 
     pictures: Sequence[Picture]
+    """Of each photograph all versions, one after the other: any of them may give its patch."""
     seed: int
     turn: bool = True
     degradation: Degradation | None = None
+    versions: int = 1
+    """Of every photograph there are as many."""
+
+    def __post_init__(self) -> None:
+        assert len(self.pictures) % self.versions == 0
+
+    @property
+    def photographs(self) -> int:
+        """How many photographs there are patches of."""
+        return len(self.pictures) // self.versions
 
     def draw(self, first: int, count: int, patch_px: int) -> Batch:
         """Return the run's patches from number `first` on.
@@ -39,10 +50,12 @@ class Sampler:
         return {name: np.stack([patch[name] for patch in patches]) for name in patches[0]}
 
     def _draw_one(self, place: int, patch_px: int) -> Picture:
-        epoch, index = divmod(place, len(self.pictures))
-        order = np.random.default_rng((self.seed, _ORDER, epoch)).permutation(len(self.pictures))
+        epoch, index = divmod(place, self.photographs)
+        order = np.random.default_rng((self.seed, _ORDER, epoch)).permutation(self.photographs)
         generator = np.random.default_rng((self.seed, _PATCH, place))
-        patch = _cut(self.pictures[order[index]], patch_px, generator)
+        first = order[index] * self.versions
+        version = int(generator.integers(self.versions)) if self.versions > 1 else 0
+        patch = _cut(self.pictures[first + version], patch_px, generator)
         if self.turn:
             turns, flip = int(generator.integers(4)), bool(generator.integers(2))
             patch = {name: _turn(plane, turns, flip) for name, plane in patch.items()}

@@ -4,9 +4,10 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +22,7 @@ from sharpening.weights import Card, Training, save_weights
 from trainer.config import RunSettings
 from trainer.photographs import Photograph, hash_photographs
 
-_RECORDED_PACKAGES = ("numpy", "pillow", "torch")
+_RECORDED_PACKAGES = ("av", "numpy", "pillow", "scipy", "torch")
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,12 @@ def describe_session(code_revision: str, step: int, device: torch.device) -> dic
 
 
 def _versions() -> dict[str, str]:
-    return {name: version(name) for name in _RECORDED_PACKAGES}
+    """Return the versions of what decides pixels and numbers, as far as it is installed."""
+    versions = {}
+    for name in _RECORDED_PACKAGES:
+        with suppress(PackageNotFoundError):  # PyAV: not every profile needs it
+            versions[name] = version(name)
+    return versions
 
 
 def describe_hardware(device: torch.device) -> str:

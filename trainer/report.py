@@ -138,10 +138,16 @@ def format_table(report: Report) -> str:
         "|---" * (len(report) + 1) + "|",
     ]
     lines += [
-        f"| {model} | " + " | ".join(_cell(rows[model]) for rows in report.values()) + " |"
+        f"| {model} | " + " | ".join(format_cell(rows[model]) for rows in report.values()) + " |"
         for model in models
     ]
     return "\n".join(lines)
+
+
+def format_cell(row: Row) -> str:
+    """Return mean PSNR in dB / mean SSIM; a dash where every picture is identical."""
+    psnr = "-" if row.psnr.mean is None else f"{row.psnr.mean:.2f}"
+    return f"{psnr} / {row.ssim.mean:.4f}"
 
 
 def _evaluate_one(
@@ -149,8 +155,3 @@ def _evaluate_one(
 ) -> Evaluation:
     evaluation, _ = evaluate(*read_pair(path, degradation), sharpeners)
     return evaluation
-
-
-def _cell(row: Row) -> str:
-    psnr = "-" if row.psnr.mean is None else f"{row.psnr.mean:.2f}"
-    return f"{psnr} / {row.ssim.mean:.4f}"

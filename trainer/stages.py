@@ -2,20 +2,22 @@
 
 import logging
 import os
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from pydantic import JsonValue
 
-from sharpening.degradation import PROFILES
+from sharpening.degradation import PROFILES, Degradation
 from sharpening.engine import Engine
 from sharpening.ensemble import SelfEnsemble
 from sharpening.errors import TrainingError
 from sharpening.evaluation import Sharpener, evaluate, summarise
+from sharpening.metrics import psnr
 from sharpening.networks import Network, build_network, move_network
 from sharpening.runtimes import choose_runtime
 from sharpening.runtimes.torch import (
@@ -43,7 +45,7 @@ from trainer.provenance import Outcome, describe_session, find_code_revision, wr
 from trainer.randomness import compute_reproducibly
 from trainer.runs import RunFolder
 from trainer.store import Picture, Store
-from trainer.tasks import Distillation, Imitation, Restoration, Task
+from trainer.tasks import DISTANCES, Distillation, Imitation, Restoration, Task
 from trainer.team import ALONE, Team
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,9 @@ logger = logging.getLogger(__name__)
 Role = Literal["teacher", "student"]
 
 _MOST_WORKERS = 8
+
+_UNCHANGED_DB = 100.0
+"""What an answer counts as that is the picture itself: the mean stays a number."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +127,8 @@ def find_validation(config: Config, place: Place) -> list[Photograph]:
     """Return the photographs that the student is validated on; all of them can be read."""
     photographs = find_photographs(place.photographs).photographs
     patch_px = config.student.schedule.largest_patch_px
-    loaded = Store(place.store, PROFILES[config.profile]).load(photographs, patch_px=patch_px)
-    usable = [each for each in photographs if each.sha256 in loaded.pictures]
+    decoded = Store(place.store, PROFILES[config.profile]).decode(photographs, patch_px=patch_px)
+    usable = [each for each in photographs if each.sha256 in decoded.pictures]
     return set_aside(usable, config)[1]
 
 
@@ -193,6 +198,7 @@ class TrainingRun:
             seed=config.seed,
             profile=config.profile,
             licence=config.licence,
+            truth_loss=config.truth_loss,
             data=config.data,
             distillation=config.distillation if teacher else None,
             teacher=teacher.sha256 if teacher else None,
@@ -233,14 +239,18 @@ class TrainingRun:
         task = self.choose_task()
         with place.team.take_turns():
             store = Store(place.store, degradation)
-            loaded = store.load(photographs, patch_px=schedule.largest_patch_px)
-            usable = [each for each in photographs if each.sha256 in loaded.pictures]
+            decoded = store.decode(photographs, patch_px=schedule.largest_patch_px)
+            usable = [each for each in photographs if each.sha256 in decoded.pictures]
             training, validation = set_aside(usable, self.config)
-            pictures = {each.sha256: loaded.pictures[each.sha256] for each in training}
+            pictures = {each.sha256: decoded.pictures[each.sha256] for each in training}
+            if data.degrade == "picture":
+                pictures = store.blur(pictures, versions=data.versions)
             if self.origins.teacher is not None and self.config.distillation.ask == "once":
                 pictures = store.teach(pictures, *self.find_answers(self.origins.teacher))
+            aside = {each.sha256: decoded.pictures[each.sha256] for each in validation}
+            judged = store.blur(aside, versions=data.versions).values()
         crop_px = data.validation_crop_px or None
-        judged = [crop_centre(loaded.pictures[each.sha256], crop_px) for each in validation]
+        crops = [crop_centre(each, crop_px) for each in judged]
         device = choose_device(place.device)
         job = Job(
             task=task,
@@ -249,16 +259,17 @@ class TrainingRun:
                 self.config.seed,
                 turn=data.turn,
                 degradation=degradation if data.degrade == "patch" else None,
+                versions=data.versions if data.degrade == "picture" else 1,
             ),
             schedule=schedule,
             run=run,
-            validate=_validator(judged, place.device),
+            validate=_validator(crops, place.device, degradation),
             device=device,
             team=place.team,
             workers=place.drawing_workers,
             low_precision=_choose_low_precision(schedule, device),
         )
-        return job, training, loaded.left_out
+        return job, training, decoded.left_out
 
     def find_answers(self, teacher: Weights) -> tuple[Sharpener, str]:
         """Return who is asked about whole photographs, and the name that the answers go by."""
@@ -269,16 +280,18 @@ class TrainingRun:
 
     def choose_task(self) -> Task:
         """Return what is learned: from truth alone, or from truth and a teacher."""
+        truth_distance = DISTANCES[self.config.truth_loss]
         if self.origins.teacher is None:
-            return Restoration()
+            return Restoration(truth_distance)
         recipe = self.config.distillation
         teacher = _freeze(restore_network(self.origins.teacher), self.place.device)
         task = Distillation(
             recipe.truth_weight,
             recipe.teacher_weight,
-            distance=F.mse_loss if recipe.teacher_loss == "mse" else F.l1_loss,
+            distance=DISTANCES[recipe.teacher_loss],
             fade=recipe.fade,
-            teacher=None if self.config.distillation.ask == "once" else teacher,
+            teacher=None if recipe.ask == "once" else teacher,
+            truth_distance=truth_distance,
         )
         if (imitation := recipe.imitation) is None:
             return task
@@ -307,20 +320,36 @@ def _choose_low_precision(schedule: Schedule, device: torch.device) -> bool:
     return supported
 
 
-def _validator(pictures: Sequence[Picture], device: str) -> Validate:
+def _validator(pictures: Sequence[Picture], device: str, degradation: Degradation) -> Validate:
     def validate(network: Network) -> dict[str, float]:
-        """Mean PSNR and SSIM over the validation crops, as the service would compute them."""
+        """Mean PSNR and SSIM over the validation crops, as the service would compute them.
+
+        For a degradation that is to leave sharp pictures alone they are over the crops that it
+        changed, and beside them stands `sharp_psnr`: that of the answers to the sharp crops
+        against those, each at most 100 dB.
+        """
         engine = Engine(TorchRuntime(network, device))
         scores = [
             evaluate(each["sharp"], each["blurred"], {"network": engine})[0].models["network"]
             for each in pictures
+            if not degradation.keeps_sharp or not np.array_equal(each["sharp"], each["blurred"])
         ]
-        return {
+        figures = {
             "psnr": summarise([each.psnr for each in scores]).mean or 0.0,
             "ssim": summarise([each.ssim for each in scores]).mean or 0.0,
         }
+        if degradation.keeps_sharp:
+            figures["sharp_psnr"] = _measure_faithfulness(engine, pictures)
+        return figures
 
     return validate
+
+
+def _measure_faithfulness(sharpener: Sharpener, pictures: Sequence[Picture]) -> float:
+    """Return the mean PSNR in dB of the answers to sharp pictures, each picture asked once."""
+    distinct = {each["sharp"].tobytes(): each["sharp"] for each in pictures}.values()
+    answers = [psnr(sharp, sharpener.sharpen(sharp)) for sharp in distinct]
+    return statistics.fmean(min(each, _UNCHANGED_DB) for each in answers)
 
 
 def _check_teacher(teacher: Weights | None, config: Config) -> None:

@@ -3,6 +3,9 @@
 Each plane is a memory-mapped `.npy` file named by the content that made it, so runs share a store,
 a second run finds everything in place, and memory is bounded by the patches in use. What of a
 photograph is converted and which ones are left out, `trainer.photographs` says.
+
+A random degradation blurs each photograph several times, every version in its own way: the
+photograph's hash and the version's number are the seed.
 """
 
 import hashlib
@@ -45,6 +48,8 @@ Picture = Mapping[str, Pixels]
 GRID_PX = 2
 """The degradation works on a half-size grid: patches start on it."""
 
+_PILLOW = f"pillow-{PIL.__version__}"
+
 
 _ABANDONED_S = 24 * 3600
 """Another run may be writing into the same store."""
@@ -52,7 +57,11 @@ _ABANDONED_S = 24 * 3600
 
 @dataclass(frozen=True)
 class Loaded:
-    """The pictures by their photographs' hashes, and the photographs that cannot be used."""
+    """The pictures by their photographs' hashes, and the photographs that cannot be used.
+
+    Where there are several versions of each photograph, they lie one after the other, and each
+    is known by the hash and its number.
+    """
 
     pictures: dict[str, Picture]
     left_out: tuple[LeftOut, ...]
@@ -66,15 +75,25 @@ class Store:
     degradation: Degradation
 
     def load(self, photographs: Sequence[Photograph], *, patch_px: int) -> Loaded:
-        """Return the sharp and blurred planes of the photographs, making what is missing.
+        """Return the sharp and blurred planes of the photographs, one version of each.
+
+        See `decode` and `blur`.
+        """
+        decoded = self.decode(photographs, patch_px=patch_px)
+        return Loaded(self.blur(decoded.pictures), decoded.left_out)
+
+    def decode(self, photographs: Sequence[Photograph], *, patch_px: int) -> Loaded:
+        """Return the sharp planes of the photographs, making what is missing.
 
         Photographs that cannot be decoded or are smaller than a patch are left out, and said to
         be. Raises `TrainingError` if none is left.
         """
         remove_leftovers(self.folder, older_than_s=_ABANDONED_S)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            results = pool.map(lambda photograph: self._load_one(photograph, patch_px), photographs)
-            shown = list(_show(results, "preparing", len(photographs)))
+            results = pool.map(
+                lambda photograph: self._decode_one(photograph, patch_px), photographs
+            )
+            shown = list(_show(results, "decoding", len(photographs)))
         left_out = tuple(each for each in shown if isinstance(each, LeftOut))
         pictures = {
             photograph.sha256: result
@@ -88,21 +107,38 @@ class Store:
             )
         return Loaded(pictures, left_out)
 
+    def blur(self, pictures: Mapping[str, Picture], *, versions: int = 1) -> dict[str, Picture]:
+        """Return the sharp pictures with a second plane, the blurred one.
+
+        `pictures` are those of `decode`. A random degradation gives so many versions of each, one
+        after the other; any other degradation gives one.
+        """
+        wanted = [
+            (sha256, version if self.degradation.is_random else None)
+            for sha256 in pictures
+            for version in range(versions if self.degradation.is_random else 1)
+        ]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            blurred = pool.map(lambda each: self._blur_one(pictures[each[0]], *each), wanted)
+            shown = list(_show(blurred, "blurring", len(wanted)))
+        return {
+            _name_version(*each): {**pictures[each[0]], "blurred": plane}
+            for each, plane in zip(wanted, shown, strict=True)
+        }
+
     def teach(
         self, pictures: Mapping[str, Picture], teacher: Sharpener, name: str
     ) -> dict[str, Picture]:
         """Return the pictures with a third plane: what the teacher makes of the blurred one.
 
-        `name` tells the teacher's answers from those of any other.
+        `pictures` are those of `blur`. `name` tells the teacher's answers from those of any other.
         """
         taught: dict[str, Picture] = {}
-        for sha256, picture in _show(pictures.items(), "asking the teacher", len(pictures)):
+        for version, picture in _show(pictures.items(), "asking the teacher", len(pictures)):
             ask = partial(teacher.sharpen, picture["blurred"])
-            taught[sha256] = {
+            taught[version] = {
                 **picture,
-                "taught": self._plane(
-                    f"{sha256}.pillow-{PIL.__version__}.{self._described}.taught-{name}", ask
-                ),
+                "taught": self._plane(f"{version}.{_PILLOW}.{self._described}.taught-{name}", ask),
             }
         return taught
 
@@ -110,18 +146,21 @@ class Store:
     def _described(self) -> str:
         return hashlib.sha256(self.degradation.model_dump_json().encode()).hexdigest()[:16]
 
-    def _load_one(self, photograph: Photograph, patch_px: int) -> Picture | LeftOut:
-        name = f"{photograph.sha256}.pillow-{PIL.__version__}"
+    def _decode_one(self, photograph: Photograph, patch_px: int) -> Picture | LeftOut:
+        name = f"{photograph.sha256}.{_PILLOW}.sharp"
         try:
-            sharp = self._plane(f"{name}.sharp", lambda: _decode(photograph.path))
+            sharp = self._plane(name, lambda: _decode(photograph.path))
         except ImageError as error:
             return explain_failure(photograph.path, error)
         if small := explain_small(photograph.path, sharp.shape, patch_px):
             return small
-        blurred = self._plane(
-            f"{name}.{self._described}.blurred", lambda: self.degradation.apply(sharp)
-        )
-        return {"sharp": sharp, "blurred": blurred}
+        return {"sharp": sharp}
+
+    def _blur_one(self, picture: Picture, sha256: str, version: int | None) -> Pixels:
+        seed = None if version is None else (int(sha256, 16), version)
+        generator = None if seed is None else np.random.default_rng(seed)
+        name = f"{_name_version(sha256, version)}.{_PILLOW}.{self._described}.blurred"
+        return self._plane(name, lambda: self.degradation.apply(picture["sharp"], generator))
 
     def _plane(self, name: str, make: Callable[[], Pixels]) -> Pixels:
         path = self.folder / f"{name}.npy"
@@ -137,6 +176,10 @@ class Store:
                 ) from error
         plane: Pixels = np.load(path, mmap_mode="r")
         return plane
+
+
+def _name_version(sha256: str, version: int | None) -> str:
+    return sha256 if version is None else f"{sha256}-{version}"
 
 
 def _decode(path: Path) -> Pixels:

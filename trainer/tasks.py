@@ -6,6 +6,7 @@ know which task it runs.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 import torch
@@ -20,6 +21,25 @@ Planes = Mapping[str, Tensor]
 Losses = dict[str, Tensor]
 Distance = Callable[[Tensor, Tensor], Tensor]
 
+_ROUNDING = 6 / 255
+"""Errors well below six grey levels weigh as their squares, those well above as they are."""
+
+
+def measure_charbonnier(given: Tensor, wanted: Tensor) -> Tensor:
+    """Return the mean Charbonnier distance, `sqrt(d^2 + e^2) - e`: L1 without its edge at zero.
+
+    From LapSRN (https://arxiv.org/abs/1704.03915), which takes an `e` of 0.001. Ours is 24 times
+    as large. Where many targets are the input itself, L1 pulls a fresh network to the answer
+    "no change" and holds it there: at zero its gradient jumps, however little there is to gain.
+    """
+    return (torch.sqrt((given - wanted) ** 2 + _ROUNDING**2) - _ROUNDING).mean()
+
+
+DISTANCES: Mapping[str, Distance] = MappingProxyType(
+    {"l1": F.l1_loss, "mse": F.mse_loss, "charbonnier": measure_charbonnier}
+)
+"""By the name that a preset gives."""
+
 
 class Task(Protocol):
     """One way of learning."""
@@ -30,11 +50,13 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class Restoration:
-    """Learn from the sharp photograph alone, by L1."""
+    """Learn from the sharp photograph alone."""
+
+    distance: Distance = F.l1_loss
 
     def losses(self, network: nn.Module, planes: Planes, progress: float) -> Losses:
         sharpened = network(planes["blurred"]).float()
-        return {"loss": F.l1_loss(sharpened, planes["sharp"])}
+        return {"loss": self.distance(sharpened, planes["sharp"])}
 
 
 @dataclass(frozen=True)
@@ -54,10 +76,11 @@ class Distillation:
     distance: Distance = F.l1_loss
     fade: bool = False
     teacher: nn.Module | None = None
+    truth_distance: Distance = F.l1_loss
 
     def losses(self, network: nn.Module, planes: Planes, progress: float) -> Losses:
         sharpened = network(planes["blurred"]).float()
-        truth = F.l1_loss(sharpened, planes["sharp"])
+        truth = self.truth_distance(sharpened, planes["sharp"])
         teacher = self.distance(sharpened, self._taught(planes))
         faded = self.teacher_weight * progress if self.fade else 0.0
         loss = (self.truth_weight + faded) * truth + (self.teacher_weight - faded) * teacher

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from sharpening.degradation import CallDegradation, Damage
 from sharpening.errors import WeightsError
 from sharpening.networks import Network, build_network
 from sharpening.runtimes.torch import restore_network, restore_tensors
@@ -77,6 +78,14 @@ def test_card_and_tensors_come_back_as_saved(
     for name, tensor in tensors.items():
         np.testing.assert_array_equal(weights.tensors[name], tensor)
         assert weights.tensors[name].dtype == np.float32
+
+
+def test_every_entry_of_a_random_degradation_comes_back(saved: Path) -> None:
+    weights = load_weights(saved)
+    call = CallDegradation(untouched_share=0.3, typical=Damage(factor=2))
+    card = weights.card.model_copy(update={"profile": "call", "degradation": call})
+    save_weights(saved, weights.tensors, card)
+    assert load_weights(saved).card.degradation == call
 
 
 def test_tensors_in_another_memory_order_are_saved_right(

@@ -51,6 +51,16 @@ def test_the_paper_preset_is_the_published_experiment() -> None:
     assert config.data.degrade == "patch"
 
 
+def test_the_call_preset_keeps_versions_of_the_blind_profile() -> None:
+    call, best = load_config("call"), load_config("best")
+    assert call.profile == "call"
+    assert call.data.versions == 4
+    assert (call.teacher.network, call.student.network) == (
+        best.teacher.network,
+        best.student.network,
+    )
+
+
 def test_a_file_is_a_preset_too(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(MINIMAL)
@@ -76,6 +86,8 @@ def test_a_file_is_a_preset_too(tmp_path: Path) -> None:
         ('[data.split]\nby = "age"', "split"),
         ("patch_px = 50", "multiple of 8"),
         ("learning_rate = -1", "greater than 0"),
+        ("[data]\nversions = 0", "versions"),
+        ("[data]\nversions = 2", "one and the same"),
     ],
 )
 def test_an_unknown_or_unsuitable_entry_is_refused_by_name(

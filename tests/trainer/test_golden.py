@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from sharpening.degradation import CallDegradation
 from sharpening.golden import largest_difference
 from sharpening.runtimes.torch import TorchRuntime, restore_network
 from sharpening.weights import Weights
@@ -38,6 +39,12 @@ def test_pair_is_the_blurred_picture_and_the_models_answer(
     assert golden.sha256 == weights.sha256
     assert largest_difference(golden, TorchRuntime(restore_network(weights), "cpu")) == 0
     assert not np.array_equal(golden.sharpened, golden.blurred)
+
+
+def test_pair_of_a_random_profile_is_the_typical_one(make_weights: Callable[..., Weights]) -> None:
+    call = CallDegradation()
+    golden = make_golden(make_weights("student", profile="call", degradation=call))
+    np.testing.assert_array_equal(golden.blurred, call.typical.apply(draw_picture(2)))
 
 
 def test_network_that_needs_larger_multiples_gets_them(

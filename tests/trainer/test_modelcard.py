@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sharpening.degradation import CallDegradation
 from sharpening.errors import TrainingError, WeightsError
 from sharpening.weights import Weights
 from trainer.modelcard import insert_card, write_card
@@ -104,3 +105,14 @@ class TestInsertion:
     def test_markers_that_are_no_pair_are_refused(self, text: str) -> None:
         with pytest.raises(TrainingError, match="markers of the card 'a' are no pair"):
             insert_card(text, "a", "the card")
+
+
+def test_a_card_of_a_random_profile_says_what_its_figures_are_of(
+    make_weights: Make,
+) -> None:
+    call = CallDegradation()
+    card = write_card(make_weights("student", profile="call", degradation=call), {})
+    (line,) = (line for line in card.splitlines() if line.startswith("| judged on |"))
+    assert call.typical.describe() in line
+    assert "untouched_share 0.18" in card
+    assert "typical {" not in card

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import skimage.data
 
-from sharpening.degradation import PaperDegradation
+from sharpening.degradation import CallDegradation, PaperDegradation
 from trainer.patches import Sampler, crop_centre
 from trainer.store import GRID_PX
 
@@ -55,6 +56,28 @@ def test_a_patch_blurred_by_itself_is_what_the_degradation_makes_of_it() -> None
     drawn = Sampler([{"sharp": noise}], seed=1, degradation=PaperDegradation()).draw(0, 3, 32)
     for sharp, blurred in zip(drawn["sharp"], drawn["blurred"], strict=True):
         assert np.array_equal(blurred, PaperDegradation().apply(sharp))
+
+
+def test_every_version_of_a_photograph_gives_patches_and_photographs_take_turns() -> None:
+    pictures = [{"sharp": np.full((16, 16, 3), shade, np.uint8)} for shade in range(12)]
+    sampler = Sampler(pictures, seed=1, versions=3)
+    assert sampler.photographs == 4
+    shades = sampler.draw(0, 400, 16)["sharp"][:, 0, 0, 0]
+    assert [sorted(epoch) for epoch in (shades // 3).reshape(100, 4).tolist()] == [
+        [0, 1, 2, 3]
+    ] * 100
+    counts = np.bincount(shades)
+    assert counts.min() > 15
+    assert counts.sum() == 400
+
+
+def test_each_patch_is_damaged_by_a_generator_of_its_own() -> None:
+    sharp = skimage.data.chelsea()[:64, :64]
+    call = CallDegradation(untouched_share=0)
+    sampler = Sampler([{"sharp": sharp}], seed=1, turn=False, degradation=call)
+    whole = sampler.draw(0, 8, 64)["blurred"]
+    assert len({patch.tobytes() for patch in whole}) == 8
+    assert np.array_equal(sampler.draw(5, 1, 64)["blurred"][0], whole[5])
 
 
 def test_the_planes_of_a_patch_show_the_same_place(sampler: Sampler) -> None:

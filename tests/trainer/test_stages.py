@@ -1,14 +1,20 @@
 """A stage does what its preset says, refuses what cannot be, and leaves what it learned."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
+from sharpening.degradation import CallDegradation, Damage
 from sharpening.ensemble import SelfEnsemble
 from sharpening.errors import TrainingError
+from sharpening.metrics import psnr, ssim
+from sharpening.networks import Student
+from sharpening.networks.student import StudentConfig
 from sharpening.weights import Tensors, load_weights
 from trainer.config import Config, Schedule, load_config
 from trainer.stages import (
@@ -16,10 +22,12 @@ from trainer.stages import (
     Place,
     TrainingRun,
     _choose_low_precision,
+    _validator,
     distil_student,
     find_validation,
     train_teacher,
 )
+from trainer.tasks import Distillation, Restoration, measure_charbonnier
 
 CPU = torch.device("cpu")
 
@@ -31,6 +39,13 @@ def configure(**distillation: object) -> Config:
         config[role]["schedule"].update(steps=2, log_every_steps=1)
     config["distillation"].update(distillation)
     return Config.model_validate(config)
+
+
+def configure_call(**data: object) -> Config:
+    """The same with the blind profile and these entries about data."""
+    config = configure().model_dump()
+    config["data"].update(data)
+    return Config.model_validate({**config, "profile": "call"})
 
 
 @pytest.fixture
@@ -108,6 +123,80 @@ def test_the_run_folder_says_with_what_it_was_begun(place: Place) -> None:
     settings = json.loads((place.run / "settings.json").read_text())
     assert settings == card.training.recipe
     assert settings["data_hash"]
+
+
+def test_the_call_profile_trains_both_and_tells_how_far_sharp_pictures_are_moved(
+    photographs: Path, tmp_path: Path
+) -> None:
+    config = configure_call(versions=2)
+    store = tmp_path / "store"
+    teacher = train_teacher(config, Place(photographs, tmp_path / "teacher", store, "cpu"))
+    place = Place(photographs, tmp_path / "student", store, "cpu")
+    card = load_weights(distil_student(config, place, teacher=teacher)).card
+    assert card.profile == "call"
+    assert card.degradation == CallDegradation()
+    validation = card.metrics["validation"]
+    assert isinstance(validation, dict)
+    assert set(validation) == {"psnr", "ssim", "sharp_psnr"}
+    assert 20 < validation["sharp_psnr"] <= 100
+    planes = Counter(path.name.split(".")[-2].split("-")[0] for path in store.iterdir())
+    trained = card.training.photographs
+    assert planes == {"sharp": 15, "blurred": 2 * 15, "taught": 2 * trained}
+    again = load_weights(distil_student(config, place, teacher=teacher)).card
+    assert again == card
+
+
+def test_a_task_measures_as_the_preset_says(place: Place, teacher: Path) -> None:
+    config = configure(teacher_loss="mse").model_copy(update={"truth_loss": "charbonnier"})
+    alone = TrainingRun("teacher", config.teacher, config, place, Origins())
+    taught = TrainingRun("student", config.student, config, place, Origins(load_weights(teacher)))
+    assert alone.choose_task() == Restoration(measure_charbonnier)
+    assert alone.settings([]).truth_loss == "charbonnier"
+    task = taught.choose_task()
+    assert isinstance(task, Distillation)
+    assert task.truth_distance is measure_charbonnier
+    assert task.distance is F.mse_loss
+
+
+def test_fresh_damage_for_every_patch_needs_no_blurred_photographs(place: Place) -> None:
+    config = configure_call(degrade="patch")
+    trained = load_weights(train_teacher(config, place)).card.training.photographs
+    blurred = [path for path in place.store.iterdir() if "blurred" in path.name]
+    assert len(blurred) == 15 - trained
+
+
+def test_a_profile_that_changes_sharp_pictures_is_not_asked_about_them(place: Place) -> None:
+    validation = load_weights(train_teacher(configure(), place)).card.metrics["validation"]
+    assert isinstance(validation, dict)
+    assert set(validation) == {"psnr", "ssim"}
+
+
+def test_a_teacher_of_another_profile_is_refused(place: Place, teacher: Path) -> None:
+    with pytest.raises(TrainingError, match="expected a teacher of 'call'"):
+        distil_student(configure_call(), place, teacher=teacher)
+
+
+def test_validation_judges_damaged_crops_apart_from_sharp_ones() -> None:
+    generator = np.random.default_rng(0)
+    sharp, other = generator.integers(0, 256, (2, 32, 32, 3), np.uint8)
+    blurred = Damage(factor=2).apply(sharp)
+    pictures = [
+        {"sharp": sharp, "blurred": sharp},
+        {"sharp": sharp, "blurred": blurred},
+        {"sharp": other, "blurred": other},
+    ]
+    network = Student(StudentConfig(channels=4, dilations=(1,)))
+    for parameter in network.tail.parameters():
+        parameter.data.zero_()
+    figures = _validator(pictures, "cpu", CallDegradation())(network)
+    assert figures["psnr"] == pytest.approx(psnr(sharp, blurred))
+    assert figures["ssim"] == pytest.approx(ssim(sharp, blurred))
+    assert figures["sharp_psnr"] == 100  # it changes nothing
+    assert network.tail.bias is not None
+    network.tail.bias.data.fill_(1 / 255)
+    moved = _validator(pictures[2:], "cpu", CallDegradation())(network)
+    expected = np.minimum(other.astype(int) + 1, 255).astype(np.uint8)
+    assert moved["sharp_psnr"] == pytest.approx(psnr(other, expected))
 
 
 def test_validation_photographs_are_those_set_aside(place: Place) -> None:

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image as PillowImage
 
 from sharpening.codec import decode
-from sharpening.degradation import PaperDegradation
+from sharpening.degradation import CallDegradation, PaperDegradation
 from sharpening.engine import Engine
 from sharpening.errors import TrainingError
 from sharpening.networks import Student
@@ -53,6 +54,66 @@ def test_the_taught_plane_is_the_teachers_answer(photographs: Path, tmp_path: Pa
     teacher = Engine(TorchRuntime(Student(), "cpu"))
     (taught,) = store.teach(pictures, teacher, "digest").values()
     assert np.array_equal(taught["taught"], teacher.sharpen(taught["blurred"]))
+
+
+def test_planes_of_the_paper_are_found_where_they_always_were(
+    photographs: Path, tmp_path: Path
+) -> None:
+    (found,) = find_photographs(photographs).photographs[:1]
+    store = Store(tmp_path, PaperDegradation())
+    pictures = store.load([found], patch_px=32).pictures
+    store.teach(pictures, Engine(TorchRuntime(Student(), "cpu")), "digest")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"{found.sha256}.pillow-{PIL.__version__}.sharp.npy",
+        f"{found.sha256}.pillow-{PIL.__version__}.0264937037c28cc6.blurred.npy",
+        f"{found.sha256}.0264937037c28cc6.taught-digest.npy",
+    }
+
+
+RANDOM = CallDegradation(untouched_share=0, compressions=("jpeg",))
+
+
+def test_versions_of_a_photograph_differ_and_come_again(photographs: Path, tmp_path: Path) -> None:
+    found = find_photographs(photographs).photographs[:2]
+    decoded, again = (
+        Store(tmp_path / name, RANDOM).decode(found, patch_px=32).pictures for name in "ab"
+    )
+    three = Store(tmp_path / "a", RANDOM).blur(decoded, versions=3)
+    two = Store(tmp_path / "b", RANDOM).blur(again, versions=2)
+    planes = [picture["blurred"] for picture in three.values()]
+    assert len(planes) == 6
+    assert len({plane.tobytes() for plane in planes}) == 6
+    assert list(two) == [name for name in three if not name.endswith("-2")]
+    for name, picture in two.items():
+        assert np.array_equal(picture["blurred"], three[name]["blurred"])
+        assert np.array_equal(picture["sharp"], decoded[name.split("-")[0]]["sharp"])
+
+
+def test_a_degradation_that_is_not_random_has_one_version(
+    photographs: Path, tmp_path: Path
+) -> None:
+    store = Store(tmp_path, PaperDegradation())
+    decoded = store.decode(find_photographs(photographs).photographs[:2], patch_px=32).pictures
+    assert list(store.blur(decoded, versions=3)) == list(decoded)
+
+
+def test_decoding_alone_blurs_nothing(photographs: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path, PaperDegradation())
+    (picture,) = store.decode(
+        find_photographs(photographs).photographs[:1], patch_px=32
+    ).pictures.values()
+    assert list(picture) == ["sharp"]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_the_teacher_answers_to_every_version(photographs: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path, RANDOM)
+    decoded = store.decode(find_photographs(photographs).photographs[:2], patch_px=32).pictures
+    teacher = Engine(TorchRuntime(Student(), "cpu"))
+    taught = store.teach(store.blur(decoded, versions=2), teacher, "digest")
+    assert len(taught) == 4
+    for picture in taught.values():
+        assert np.array_equal(picture["taught"], teacher.sharpen(picture["blurred"]))
 
 
 def test_what_can_be_used_of_a_folder_is_used_and_the_rest_is_told(

@@ -8,7 +8,13 @@ from sharpening.errors import TrainingError
 from sharpening.networks import Student, Teacher
 from sharpening.networks.teacher import TeacherConfig
 from trainer.layers import Recorder, find_layer
-from trainer.tasks import Distillation, Imitation, Restoration, measure_affinity
+from trainer.tasks import (
+    Distillation,
+    Imitation,
+    Restoration,
+    measure_affinity,
+    measure_charbonnier,
+)
 
 PAIRS = (("body.1", "half_down"), ("body.3", "half_up"))
 
@@ -32,6 +38,28 @@ def test_restoration_is_the_mean_absolute_error(planes: dict[str, torch.Tensor])
     losses = Restoration().losses(network, planes, 0.0)
     expected = (network(planes["blurred"]) - planes["sharp"]).abs().mean()
     assert torch.equal(losses["loss"], expected)
+
+
+def test_charbonnier_is_square_for_small_errors_and_absolute_for_large_ones() -> None:
+    wanted = torch.zeros(1000, dtype=torch.float64)
+    level = 1 / 255
+    small = [float(measure_charbonnier(wanted + size * level, wanted)) for size in (0.1, 0.2)]
+    assert float(measure_charbonnier(wanted, wanted)) == 0
+    assert small[1] / small[0] == pytest.approx(4, rel=0.01)
+    large = float(measure_charbonnier(wanted + 0.9, wanted))
+    assert large == pytest.approx(0.9 - 6 * level, abs=0.001)
+
+
+def test_a_task_takes_the_distance_it_is_given(planes: dict[str, torch.Tensor]) -> None:
+    network = Student()
+    sharpened = network(planes["blurred"])
+    expected = measure_charbonnier(sharpened, planes["sharp"])
+    losses = Restoration(measure_charbonnier).losses(network, planes, 0.0)
+    assert torch.equal(losses["loss"], expected)
+    task = Distillation(0.5, 0.5, truth_distance=measure_charbonnier, distance=F.mse_loss)
+    losses = task.losses(network, planes, 0.0)
+    assert torch.equal(losses["truth"], expected)
+    assert torch.equal(losses["teacher"], F.mse_loss(sharpened, planes["taught"]))
 
 
 def test_distillation_weighs_truth_and_teacher(planes: dict[str, torch.Tensor]) -> None:

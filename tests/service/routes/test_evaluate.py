@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -9,8 +11,9 @@ import pytest
 
 from service.models import load_models
 from service.settings import Settings
-from sharpening.degradation import PaperDegradation
+from sharpening.degradation import CallDegradation, PaperDegradation
 from sharpening.evaluation import Evaluation, evaluate
+from sharpening.networks import Network
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +56,26 @@ async def test_a_reference_alone_is_blurred_as_the_profile_says(
     assert answer.json()["input"] == expected.input.model_dump()
     assert answer.json()["student"] == expected.models["student"].model_dump()
     assert answer.json()["degradation"] == degradation.model_dump()
+
+
+async def test_the_blind_profile_blurs_as_is_typical_and_always_the_same(
+    tmp_path: Path,
+    make_student: Callable[[int], Network],
+    save_network: Callable[..., str],
+    start_client: Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]],
+    photograph: np.ndarray,
+    to_file: ToFile,
+) -> None:
+    call = CallDegradation()
+    path = tmp_path / "call-student.safetensors"
+    save_network(path, make_student(1), profile="call", degradation=call)
+    settings = Settings(weights_dir=tmp_path, profile="call", device="cpu")
+    async with start_client(settings) as client:
+        answer = await client.post("/evaluate", files={"reference": to_file(photograph)})
+
+    expected = judge(settings, photograph, call.typical.apply(photograph))
+    assert answer.json()["input"] == expected.input.model_dump()
+    assert answer.json()["degradation"] == call.model_dump(mode="json")
 
 
 async def test_accept_image_gets_the_picture_and_the_same_numbers_in_headers(

@@ -4,9 +4,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image, ImageFilter
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from sharpening.degradation import PROFILES, Degradation, PaperDegradation
+from sharpening.degradation import PaperDegradation
 from sharpening.errors import ImageError
 
 BORDER_PX = 16
@@ -85,13 +85,6 @@ def test_generator_changes_nothing(photograph: Pixels) -> None:
 def test_other_arrays_are_refused(pixels: npt.NDArray[np.uint8]) -> None:
     with pytest.raises(ImageError, match="8-bit RGB"):
         PaperDegradation().apply(pixels)
-
-
-def test_description_survives_json() -> None:
-    adapter: TypeAdapter[Degradation] = TypeAdapter(Degradation)
-    for name, degradation in PROFILES.items():
-        assert degradation.profile == name
-        assert adapter.validate_json(degradation.model_dump_json()) == degradation
 
 
 @pytest.mark.parametrize(
