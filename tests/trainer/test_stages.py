@@ -43,7 +43,7 @@ def configure(**distillation: object) -> Config:
 
 def configure_call(**data: object) -> Config:
     """The same with the blind profile and these entries about data."""
-    config = configure().model_dump()
+    config = configure(ask="always" if "patch" in data.values() else "once").model_dump()
     config["data"].update(data)
     return Config.model_validate({**config, "profile": "call"})
 
