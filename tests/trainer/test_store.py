@@ -66,7 +66,7 @@ def test_planes_of_the_paper_are_found_where_they_always_were(
     assert {path.name for path in tmp_path.iterdir()} == {
         f"{found.sha256}.pillow-{PIL.__version__}.sharp.npy",
         f"{found.sha256}.pillow-{PIL.__version__}.0264937037c28cc6.blurred.npy",
-        f"{found.sha256}.0264937037c28cc6.taught-digest.npy",
+        f"{found.sha256}.pillow-{PIL.__version__}.0264937037c28cc6.taught-digest.npy",
     }
 
 
