@@ -18,10 +18,11 @@ from sharpening.networks import Student
 from sharpening.networks.student import StudentConfig
 from trainer.budget import Spent
 from trainer.config import Phase, Schedule
-from trainer.loop import Job, Learner, Stopped, create_learner, train
+from trainer.loop import Job, Learner, Stopped, _save, create_learner, train
 from trainer.patches import Sampler
 from trainer.runs import RunFolder
 from trainer.tasks import Planes, Restoration
+from trainer.team import Team
 
 SCHEDULE = Schedule(
     steps=12, batch_size=2, patch_px=16, warmup_steps=2, log_every_steps=4, validate_every_steps=6
@@ -182,6 +183,14 @@ def test_phases_shape_the_batches_and_tasks_are_told_how_far_they_are(tmp_path: 
     assert [shape[:2] for shape in task.seen] == [(6, 16)] * 3 + [(4, 24)] * 3 + [(2, 32)] * 6
     assert [shape[2] for shape in task.seen] == pytest.approx([step / 12 for step in range(12)])
     assert learner.spent.images == 3 * 6 + 3 * 4 + 6 * 2
+
+
+def test_only_the_first_process_writes_a_checkpoint(tmp_path: Path) -> None:
+    job = make_job(tmp_path)
+    _save(begin(), replace(job, team=Team(rank=1, size=2)))
+    assert not job.run.checkpoint_path.exists()
+    _save(begin(), replace(job, team=Team(rank=0, size=2)))
+    assert job.run.checkpoint_path.exists()
 
 
 def test_the_average_lags_behind_the_network(tmp_path: Path) -> None:
