@@ -28,9 +28,9 @@ from sharpening.files import write_atomically
 from sharpening.runtimes import choose_runtime
 from sharpening.weights import Weights, load_weights
 from trainer.config import ContentSplit
-from trainer.figure import choose_evenly
+from trainer.judging.figure import choose_evenly
+from trainer.judging.report import REPORT, Report, find_sets, format_cell, judge
 from trainer.photographs import find_photographs, split_photographs
-from trainer.report import REPORT, Report, find_sets, format_cell, judge
 from trainer.store import Store
 
 SOFT = GaussianBlur(sigma_px=0.8)

@@ -26,8 +26,8 @@ from sharpening.runtimes import choose_runtime
 from sharpening.runtimes.torch import TorchRuntime, restore_tensors
 from sharpening.weights import load_tensors, load_weights
 from trainer.config import ContentSplit
+from trainer.judging.report import REPORT, find_sets, format_table, judge
 from trainer.photographs import find_photographs, split_photographs
-from trainer.report import REPORT, find_sets, format_table, judge
 from trainer.store import Store
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sharpening.weights import load_weights
-from trainer.comparison import format_tables
 from trainer.config import Config
-from trainer.contest import open_contest
 from trainer.export import export_run, find_export
-from trainer.figure import check_figure, choose_evenly, write_figure
-from trainer.report import check_sets, find_sets, format_table
+from trainer.judging.comparison import format_tables
+from trainer.judging.contest import open_contest
+from trainer.judging.figure import check_figure, choose_evenly, write_figure
+from trainer.judging.report import check_sets, find_sets, format_table
 from trainer.stages import Place, distil_student, find_validation, train_teacher
 
 _SHOWN = 4

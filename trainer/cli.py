@@ -16,15 +16,15 @@ from sharpening.files import write_atomically
 from sharpening.weights import Precision, load_weights
 from trainer.bench import bench_data, format_rates
 from trainer.chain import Chain, run_chain
-from trainer.comparison import format_tables
 from trainer.config import Config, Stage, list_presets, load_config, override_budget
-from trainer.contest import open_contest
 from trainer.export import Form, export_run
-from trainer.figure import check_figure, choose_evenly, write_figure
+from trainer.judging.comparison import format_tables
+from trainer.judging.contest import open_contest
+from trainer.judging.figure import check_figure, choose_evenly, write_figure
+from trainer.judging.report import find_sets, format_table
 from trainer.loop import Stopped
 from trainer.memory import allow_open_files, keep_freed_memory
 from trainer.prepare import URL, Source, check_folder, fetch_div2k
-from trainer.report import find_sets, format_table
 from trainer.stages import Place, distil_student, train_teacher
 from trainer.team import Team, join_team
 

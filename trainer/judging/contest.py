@@ -14,8 +14,8 @@ from sharpening.errors import TrainingError
 from sharpening.evaluation import Sharpener
 from sharpening.runtimes import choose_runtime
 from sharpening.weights import Weights
-from trainer.comparison import Comparison, summarise_pairs
-from trainer.report import Report, evaluate_sets, tabulate
+from trainer.judging.comparison import Comparison, summarise_pairs
+from trainer.judging.report import Report, evaluate_sets, tabulate
 
 ENSEMBLE = "x8"
 """What is added to a model's name where its self-ensemble is meant."""

@@ -18,8 +18,8 @@ from sharpening.errors import TrainingError
 from sharpening.evaluation import Sharpener
 from sharpening.files import write_atomically
 from sharpening.metrics import psnr, ssim
+from trainer.judging.report import INPUT, read_pair
 from trainer.patches import crop_centre
-from trainer.report import INPUT, read_pair
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -11,8 +11,8 @@ from PIL import Image as PillowImage
 from sharpening.codec import decode
 from sharpening.degradation import PaperDegradation
 from sharpening.metrics import psnr, ssim
-from trainer.comparison import Comparison, compare, format_tables
-from trainer.report import find_sets
+from trainer.judging.comparison import Comparison, compare, format_tables
+from trainer.judging.report import find_sets
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -11,11 +11,11 @@ from sharpening.errors import TrainingError
 from sharpening.runtimes import choose_runtime
 from sharpening.weights import Weights, load_weights
 from trainer.cli import main
-from trainer.comparison import compare
-from trainer.contest import Results, open_contest
-from trainer.report import find_sets, judge
+from trainer.judging.comparison import compare
+from trainer.judging.contest import Results, open_contest
+from trainer.judging.report import find_sets, judge
 
-WEIGHTS = Path(__file__).parents[2] / "weights"
+WEIGHTS = Path(__file__).parents[3] / "weights"
 
 
 @pytest.fixture(scope="module")

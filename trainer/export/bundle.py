@@ -20,11 +20,11 @@ from sharpening.weights import (
     encode_weights,
     load_weights,
 )
-from trainer.golden import make_golden
-from trainer.graph import build_graph
-from trainer.modelcard import insert_card, write_card
-from trainer.parity import check_graph
-from trainer.report import Report, Row, find_sets, judge
+from trainer.export.golden import make_golden
+from trainer.export.graph import build_graph
+from trainer.export.modelcard import insert_card, write_card
+from trainer.export.parity import check_graph
+from trainer.judging.report import Report, Row, find_sets, judge
 from trainer.runs import RunFolder
 
 logger = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ import pytest
 
 from sharpening.errors import WeightsError
 from sharpening.weights import Weights
-from trainer import parity
-from trainer.golden import make_golden
-from trainer.graph import build_graph
-from trainer.parity import check_graph, measure_difference, run_with_reference
+from trainer.export import parity
+from trainer.export.golden import make_golden
+from trainer.export.graph import build_graph
+from trainer.export.parity import check_graph, measure_difference, run_with_reference
 
 Make = Callable[..., Weights]
 

@@ -10,7 +10,15 @@ from sharpening.codec import decode
 from sharpening.degradation import PaperDegradation
 from sharpening.errors import TrainingError
 from sharpening.metrics import score
-from trainer.report import INPUT, evaluate_sets, find_sets, format_table, judge, read_pair, tabulate
+from trainer.judging.report import (
+    INPUT,
+    evaluate_sets,
+    find_sets,
+    format_table,
+    judge,
+    read_pair,
+    tabulate,
+)
 
 
 class Untouched:

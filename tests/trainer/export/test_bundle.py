@@ -15,9 +15,8 @@ from sharpening.errors import TrainingError, WeightsError
 from sharpening.golden import TOLERANCE, largest_difference, load_golden
 from sharpening.runtimes import choose_runtime
 from sharpening.weights import Weights, load_weights, save_weights
-from trainer import parity
 from trainer.cli import main
-from trainer.export import Form, export_run
+from trainer.export import Form, export_run, parity
 
 Make = Callable[..., Weights]
 

@@ -12,7 +12,7 @@ from sharpening.golden import TOLERANCE, Golden
 from sharpening.runtimes.base import Batch
 from sharpening.runtimes.torch import TorchRuntime, restore_network
 from sharpening.weights import Weights
-from trainer.graph import INPUT
+from trainer.export.graph import INPUT
 
 Run = Callable[[Batch], Batch]
 

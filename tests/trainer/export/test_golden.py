@@ -9,7 +9,7 @@ from sharpening.degradation import CallDegradation
 from sharpening.golden import largest_difference
 from sharpening.runtimes.torch import TorchRuntime, restore_network
 from sharpening.weights import Weights
-from trainer.golden import draw_picture, make_golden
+from trainer.export.golden import draw_picture, make_golden
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,13 @@ from sharpening.errors import WeightsError
 from sharpening.networks import ARCHITECTURES, Network
 from sharpening.runtimes.torch import TorchRuntime, restore_network
 from sharpening.weights import Weights, convert_tensors, load_weights
-from trainer.graph import INPUT, OPSET, OUTPUT, build_graph
-from trainer.parity import Run, run_with_onnxruntime, run_with_reference
+from trainer.export.graph import INPUT, OPSET, OUTPUT, build_graph
+from trainer.export.parity import Run, run_with_onnxruntime, run_with_reference
 
 Make = Callable[..., Weights]
 Pixels = npt.NDArray[np.uint8]
 
-SHIPPED = Path(__file__).parents[2] / "weights" / "paper-student.safetensors"
+SHIPPED = Path(__file__).parents[3] / "weights" / "paper-student.safetensors"
 SIZES = [(1, 1), (1, 9), (8, 8), (17, 31), (48, 64)]
 """In multiples of what the network asks for; the student's are 2x2 to 96x128 px."""
 
@@ -158,7 +158,7 @@ def test_graph_says_what_it_was_made_from_and_nothing_of_this_machine() -> None:
     model = onnx.load_model_from_string(graph)
     assert not model.producer_name
     assert not any(node.doc_string for node in model.graph.node)
-    assert str(Path(__file__).parents[2]).encode() not in graph
+    assert str(Path(__file__).parents[3]).encode() not in graph
 
 
 def test_graph_takes_and_gives_integers_of_any_size(make_weights: Make) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sharpening.degradation import CallDegradation
 from sharpening.errors import TrainingError, WeightsError
 from sharpening.weights import Weights
-from trainer.modelcard import insert_card, write_card
+from trainer.export.modelcard import insert_card, write_card
 
 Make = Callable[..., Weights]
 

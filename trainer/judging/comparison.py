@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from sharpening.degradation import Degradation
 from sharpening.evaluation import Evaluation, Sharpener, Summary
 from sharpening.metrics import Score
-from trainer.report import Row, evaluate_sets, summarise_scores
+from trainer.judging.report import Row, evaluate_sets, summarise_scores
 
 Pair = Literal[
     "student against teacher",

@@ -13,7 +13,7 @@ from sharpening.codec import decode
 from sharpening.degradation import PaperDegradation
 from sharpening.errors import TrainingError
 from sharpening.metrics import psnr, ssim
-from trainer.figure import (
+from trainer.judging.figure import (
     CROP_PX,
     Panel,
     check_figure,
@@ -22,7 +22,7 @@ from trainer.figure import (
     show_picture,
     write_figure,
 )
-from trainer.report import INPUT
+from trainer.judging.report import INPUT
 
 Pixels = npt.NDArray[np.uint8]
 
