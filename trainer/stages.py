@@ -2,26 +2,22 @@
 
 import logging
 import os
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from pydantic import JsonValue
 
-from sharpening.degradation import PROFILES, Degradation
+from sharpening.degradation import PROFILES
 from sharpening.engine import Engine
 from sharpening.ensemble import SelfEnsemble
 from sharpening.errors import TrainingError
-from sharpening.evaluation import Sharpener, evaluate, summarise
-from sharpening.metrics import psnr
+from sharpening.evaluation import Sharpener
 from sharpening.networks import Network, build_network, move_network
 from sharpening.runtimes import choose_runtime
 from sharpening.runtimes.torch import (
-    TorchRuntime,
     choose_device,
     restore_network,
     restore_tensors,
@@ -29,7 +25,7 @@ from sharpening.runtimes.torch import (
 from sharpening.weights import Weights, load_weights
 from trainer.config import Config, NameSplit, RunSettings, Schedule, Stage
 from trainer.layers import find_layer
-from trainer.loop import Job, Learner, Validate, create_learner, read_spent, train
+from trainer.loop import Job, Learner, create_learner, read_spent, train
 from trainer.patches import Sampler, crop_centre
 from trainer.photographs import (
     Found,
@@ -44,18 +40,16 @@ from trainer.photographs import (
 from trainer.provenance import Outcome, describe_session, find_code_revision, write_weights
 from trainer.randomness import compute_reproducibly
 from trainer.runs import RunFolder
-from trainer.store import Picture, Store
+from trainer.store import Store
 from trainer.tasks import DISTANCES, Distillation, Imitation, Restoration, Task
 from trainer.team import ALONE, Team
+from trainer.validation import Validator
 
 logger = logging.getLogger(__name__)
 
 Role = Literal["teacher", "student"]
 
 _MOST_WORKERS = 8
-
-_UNCHANGED_DB = 100.0
-"""What an answer counts as that is the picture itself: the mean stays a number."""
 
 
 @dataclass(frozen=True)
@@ -263,7 +257,7 @@ class TrainingRun:
             ),
             schedule=schedule,
             run=run,
-            validate=_validator(crops, place.device, degradation),
+            validate=Validator(crops, place.device, degradation).measure,
             device=device,
             team=place.team,
             workers=place.drawing_workers,
@@ -318,38 +312,6 @@ def _choose_low_precision(schedule: Schedule, device: torch.device) -> bool:
     if not supported:
         logger.warning("%s would only emulate bfloat16: training in float32", device)
     return supported
-
-
-def _validator(pictures: Sequence[Picture], device: str, degradation: Degradation) -> Validate:
-    def validate(network: Network) -> dict[str, float]:
-        """Mean PSNR and SSIM over the validation crops, as the service would compute them.
-
-        For a degradation that is to leave sharp pictures alone they are over the crops that it
-        changed, and beside them stands `sharp_psnr`: that of the answers to the sharp crops
-        against those, each at most 100 dB.
-        """
-        engine = Engine(TorchRuntime(network, device))
-        scores = [
-            evaluate(each["sharp"], each["blurred"], {"network": engine})[0].models["network"]
-            for each in pictures
-            if not degradation.keeps_sharp or not np.array_equal(each["sharp"], each["blurred"])
-        ]
-        figures = {
-            "psnr": summarise([each.psnr for each in scores]).mean or 0.0,
-            "ssim": summarise([each.ssim for each in scores]).mean or 0.0,
-        }
-        if degradation.keeps_sharp:
-            figures["sharp_psnr"] = _measure_faithfulness(engine, pictures)
-        return figures
-
-    return validate
-
-
-def _measure_faithfulness(sharpener: Sharpener, pictures: Sequence[Picture]) -> float:
-    """Return the mean PSNR in dB of the answers to sharp pictures, each picture asked once."""
-    distinct = {each["sharp"].tobytes(): each["sharp"] for each in pictures}.values()
-    answers = [psnr(sharp, sharpener.sharpen(sharp)) for sharp in distinct]
-    return statistics.fmean(min(each, _UNCHANGED_DB) for each in answers)
 
 
 def _check_teacher(teacher: Weights | None, config: Config) -> None:

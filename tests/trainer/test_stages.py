@@ -9,12 +9,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sharpening.degradation import CallDegradation, Damage
+from sharpening.degradation import CallDegradation
 from sharpening.ensemble import SelfEnsemble
 from sharpening.errors import TrainingError
-from sharpening.metrics import psnr, ssim
-from sharpening.networks import Student
-from sharpening.networks.student import StudentConfig
 from sharpening.weights import Tensors, load_weights
 from trainer.config import Config, Schedule, load_config
 from trainer.stages import (
@@ -22,7 +19,6 @@ from trainer.stages import (
     Place,
     TrainingRun,
     _choose_low_precision,
-    _validator,
     distil_student,
     find_validation,
     train_teacher,
@@ -174,29 +170,6 @@ def test_a_profile_that_changes_sharp_pictures_is_not_asked_about_them(place: Pl
 def test_a_teacher_of_another_profile_is_refused(place: Place, teacher: Path) -> None:
     with pytest.raises(TrainingError, match="expected a teacher of 'call'"):
         distil_student(configure_call(), place, teacher=teacher)
-
-
-def test_validation_judges_damaged_crops_apart_from_sharp_ones() -> None:
-    generator = np.random.default_rng(0)
-    sharp, other = generator.integers(0, 256, (2, 32, 32, 3), np.uint8)
-    blurred = Damage(factor=2).apply(sharp)
-    pictures = [
-        {"sharp": sharp, "blurred": sharp},
-        {"sharp": sharp, "blurred": blurred},
-        {"sharp": other, "blurred": other},
-    ]
-    network = Student(StudentConfig(channels=4, dilations=(1,)))
-    for parameter in network.tail.parameters():
-        parameter.data.zero_()
-    figures = _validator(pictures, "cpu", CallDegradation())(network)
-    assert figures["psnr"] == pytest.approx(psnr(sharp, blurred))
-    assert figures["ssim"] == pytest.approx(ssim(sharp, blurred))
-    assert figures["sharp_psnr"] == 100  # it changes nothing
-    assert network.tail.bias is not None
-    network.tail.bias.data.fill_(1 / 255)
-    moved = _validator(pictures[2:], "cpu", CallDegradation())(network)
-    expected = np.minimum(other.astype(int) + 1, 255).astype(np.uint8)
-    assert moved["sharp_psnr"] == pytest.approx(psnr(other, expected))
 
 
 def test_validation_photographs_are_those_set_aside(place: Place) -> None:
