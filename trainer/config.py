@@ -171,6 +171,8 @@ class Config(_Model):
     licence: str = "MIT"
     truth_loss: Literal["l1", "charbonnier"] = "l1"
     """The distance to the sharp photograph, the teacher's and the student's."""
+    relative_to_damage: bool = False
+    """Whether a patch's error counts relative to the damage that it came with."""
     data: DataConfig = DataConfig()
     teacher: Stage
     student: Stage
@@ -204,6 +206,7 @@ class RunSettings(_Model):
     profile: str
     licence: str
     truth_loss: str = "l1"
+    relative_to_damage: bool = False
     data: DataConfig
     distillation: DistillationConfig | None
     teacher: str | None

@@ -41,7 +41,15 @@ from trainer.provenance import Outcome, describe_session, find_code_revision, wr
 from trainer.randomness import compute_reproducibly
 from trainer.runs import RunFolder
 from trainer.store import Store
-from trainer.tasks import DISTANCES, Distillation, Imitation, Restoration, Task
+from trainer.tasks import (
+    DISTANCES,
+    Distillation,
+    Imitation,
+    Restoration,
+    Task,
+    weigh_by_damage,
+    weigh_equally,
+)
 from trainer.team import ALONE, Team
 from trainer.validation import Validator
 
@@ -193,6 +201,7 @@ class TrainingRun:
             profile=config.profile,
             licence=config.licence,
             truth_loss=config.truth_loss,
+            relative_to_damage=config.relative_to_damage,
             data=config.data,
             distillation=config.distillation if teacher else None,
             teacher=teacher.sha256 if teacher else None,
@@ -275,8 +284,9 @@ class TrainingRun:
     def choose_task(self) -> Task:
         """Return what is learned: from truth alone, or from truth and a teacher."""
         truth_distance = DISTANCES[self.config.truth_loss]
+        weigh = weigh_by_damage if self.config.relative_to_damage else weigh_equally
         if self.origins.teacher is None:
-            return Restoration(truth_distance)
+            return Restoration(truth_distance, weigh)
         recipe = self.config.distillation
         teacher = _freeze(restore_network(self.origins.teacher), self.place.device)
         task = Distillation(
@@ -286,6 +296,7 @@ class TrainingRun:
             fade=recipe.fade,
             teacher=None if recipe.ask == "once" else teacher,
             truth_distance=truth_distance,
+            weigh=weigh,
         )
         if (imitation := recipe.imitation) is None:
             return task

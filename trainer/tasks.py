@@ -20,25 +20,63 @@ Planes = Mapping[str, Tensor]
 
 Losses = dict[str, Tensor]
 Distance = Callable[[Tensor, Tensor], Tensor]
+"""Of two batches of pictures, one number for each pair: `(N,)`."""
 
 _ROUNDING = 6 / 255
 """Errors well below six grey levels weigh as their squares, those well above as they are."""
 
 
+def measure_l1(given: Tensor, wanted: Tensor) -> Tensor:
+    """Return each picture's mean absolute error."""
+    return _average((given - wanted).abs())
+
+
+def measure_mse(given: Tensor, wanted: Tensor) -> Tensor:
+    """Return each picture's mean squared error."""
+    return _average((given - wanted) ** 2)
+
+
 def measure_charbonnier(given: Tensor, wanted: Tensor) -> Tensor:
-    """Return the mean Charbonnier distance, `sqrt(d^2 + e^2) - e`: L1 without its edge at zero.
+    """Return each picture's Charbonnier distance, `sqrt(d^2 + e^2) - e`: L1 without its edge.
 
     From LapSRN (https://arxiv.org/abs/1704.03915), which takes an `e` of 0.001. Ours is 24 times
     as large. Where many targets are the input itself, L1 pulls a fresh network to the answer
     "no change" and holds it there: at zero its gradient jumps, however little there is to gain.
     """
-    return (torch.sqrt((given - wanted) ** 2 + _ROUNDING**2) - _ROUNDING).mean()
+    return _average(torch.sqrt((given - wanted) ** 2 + _ROUNDING**2) - _ROUNDING)
+
+
+def _average(errors: Tensor) -> Tensor:
+    return errors.flatten(1).mean(dim=1)
 
 
 DISTANCES: Mapping[str, Distance] = MappingProxyType(
-    {"l1": F.l1_loss, "mse": F.mse_loss, "charbonnier": measure_charbonnier}
+    {"l1": measure_l1, "mse": measure_mse, "charbonnier": measure_charbonnier}
 )
 """By the name that a preset gives."""
+
+_USUAL_DAMAGE = 6 / 255
+_LEAST_DAMAGE = 1.5 / 255
+
+Weigh = Callable[[Planes], Tensor]
+"""How much each picture of a batch counts: `(N,)`, or `(1,)` for all alike."""
+
+
+def weigh_equally(planes: Planes) -> Tensor:
+    """Let every picture's error count as it is."""
+    return torch.ones(1, device=planes["sharp"].device)
+
+
+def weigh_by_damage(planes: Planes) -> Tensor:
+    """Let errors count relative to the damage that the picture came with.
+
+    PSNR is a logarithm: a decibel is a fraction of a grey level on a lightly compressed picture
+    and several on a badly blurred one. Where damages differ, only the latter would be learned.
+    Damage is the mean absolute error; one of six grey levels leaves the weight at about 1, and a
+    picture without any weighs four times as much.
+    """
+    damage = measure_l1(planes["blurred"], planes["sharp"])
+    return _USUAL_DAMAGE / (damage + _LEAST_DAMAGE)
 
 
 class Task(Protocol):
@@ -52,11 +90,13 @@ class Task(Protocol):
 class Restoration:
     """Learn from the sharp photograph alone."""
 
-    distance: Distance = F.l1_loss
+    distance: Distance = measure_l1
+    weigh: Weigh = weigh_equally
 
     def losses(self, network: nn.Module, planes: Planes, progress: float) -> Losses:
         sharpened = network(planes["blurred"]).float()
-        return {"loss": self.distance(sharpened, planes["sharp"])}
+        errors = self.distance(sharpened, planes["sharp"])
+        return {"loss": (self.weigh(planes) * errors).mean()}
 
 
 @dataclass(frozen=True)
@@ -73,15 +113,17 @@ class Distillation:
 
     truth_weight: float
     teacher_weight: float
-    distance: Distance = F.l1_loss
+    distance: Distance = measure_l1
     fade: bool = False
     teacher: nn.Module | None = None
-    truth_distance: Distance = F.l1_loss
+    truth_distance: Distance = measure_l1
+    weigh: Weigh = weigh_equally
 
     def losses(self, network: nn.Module, planes: Planes, progress: float) -> Losses:
         sharpened = network(planes["blurred"]).float()
-        truth = self.truth_distance(sharpened, planes["sharp"])
-        teacher = self.distance(sharpened, self._taught(planes))
+        weights = self.weigh(planes)
+        truth = (weights * self.truth_distance(sharpened, planes["sharp"])).mean()
+        teacher = (weights * self.distance(sharpened, self._taught(planes))).mean()
         faded = self.teacher_weight * progress if self.fade else 0.0
         loss = (self.truth_weight + faded) * truth + (self.teacher_weight - faded) * teacher
         return {"loss": loss, "truth": truth, "teacher": teacher}

@@ -42,18 +42,18 @@ class CallDegradation(Value):
     """
 
     profile: Literal["call"] = "call"
-    untouched_share: float = Field(default=0.18, ge=0, le=1)
+    untouched_share: float = Field(default=0.15, ge=0, le=1)
     """How often nothing at all happens, so that sharp pictures are left alone."""
     mildness: float = Field(default=1.6, ge=1)
     """A number evenly drawn from 0 to 1 is raised to this power: mild damage is more frequent."""
     blurs: tuple[Literal["none", "gaussian", "defocus", "motion"], ...] = Field(
-        default=("none", "none", "gaussian", "gaussian", "gaussian", "defocus", "motion"),
+        default=("none", "none", "none", "gaussian", "gaussian", "gaussian", "defocus", "motion"),
         min_length=1,
     )
     gaussian_sigma_px: Range = (0.3, 2.5)
     defocus_radius_px: Range = (0.6, 3.5)
     motion_length_px: Range = (1.5, 10)
-    shrunk_share: float = Field(default=0.5, ge=0, le=1)
+    shrunk_share: float = Field(default=0.4, ge=0, le=1)
     factor: Range = (1, 3)
     shrink_filters: tuple[Filter, ...] = Field(
         default=("box", "bilinear", "hamming", "bicubic", "lanczos"), min_length=1
@@ -64,7 +64,7 @@ class CallDegradation(Value):
     noisy_share: float = Field(default=0.4, ge=0, le=1)
     noise_sigma_levels: Range = (0.5, 5)
     compressions: tuple[Literal["none", "jpeg", "h264"], ...] = Field(
-        default=("none", "none", "jpeg", "jpeg", "h264"), min_length=1
+        default=("none", "jpeg", "jpeg", "h264"), min_length=1
     )
     jpeg_coarseness: Range = (5, 80)
     """100 less the quality: from quality 95 down to 20."""

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
 from sharpening.degradation import CallDegradation
 from sharpening.ensemble import SelfEnsemble
@@ -23,7 +22,13 @@ from trainer.stages import (
     find_validation,
     train_teacher,
 )
-from trainer.tasks import Distillation, Restoration, measure_charbonnier
+from trainer.tasks import (
+    Distillation,
+    Restoration,
+    measure_charbonnier,
+    measure_mse,
+    weigh_by_damage,
+)
 
 CPU = torch.device("cpu")
 
@@ -143,15 +148,18 @@ def test_the_call_profile_trains_both_and_tells_how_far_sharp_pictures_are_moved
 
 
 def test_a_task_measures_as_the_preset_says(place: Place, teacher: Path) -> None:
-    config = configure(teacher_loss="mse").model_copy(update={"truth_loss": "charbonnier"})
+    config = configure(teacher_loss="mse").model_copy(
+        update={"truth_loss": "charbonnier", "relative_to_damage": True}
+    )
     alone = TrainingRun("teacher", config.teacher, config, place, Origins())
     taught = TrainingRun("student", config.student, config, place, Origins(load_weights(teacher)))
-    assert alone.choose_task() == Restoration(measure_charbonnier)
+    assert alone.choose_task() == Restoration(measure_charbonnier, weigh_by_damage)
     assert alone.settings([]).truth_loss == "charbonnier"
     task = taught.choose_task()
     assert isinstance(task, Distillation)
     assert task.truth_distance is measure_charbonnier
-    assert task.distance is F.mse_loss
+    assert task.distance is measure_mse
+    assert task.weigh is weigh_by_damage
 
 
 def test_fresh_damage_for_every_patch_needs_no_blurred_photographs(place: Place) -> None:

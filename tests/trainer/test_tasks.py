@@ -14,6 +14,9 @@ from trainer.tasks import (
     Restoration,
     measure_affinity,
     measure_charbonnier,
+    measure_l1,
+    measure_mse,
+    weigh_by_damage,
 )
 
 PAIRS = (("body.1", "half_down"), ("body.3", "half_up"))
@@ -37,11 +40,11 @@ def test_restoration_is_the_mean_absolute_error(planes: dict[str, torch.Tensor])
     network = Student()
     losses = Restoration().losses(network, planes, 0.0)
     expected = (network(planes["blurred"]) - planes["sharp"]).abs().mean()
-    assert torch.equal(losses["loss"], expected)
+    torch.testing.assert_close(losses["loss"], expected)
 
 
 def test_charbonnier_is_square_for_small_errors_and_absolute_for_large_ones() -> None:
-    wanted = torch.zeros(1000, dtype=torch.float64)
+    wanted = torch.zeros(1, 1000, dtype=torch.float64)
     level = 1 / 255
     small = [float(measure_charbonnier(wanted + size * level, wanted)) for size in (0.1, 0.2)]
     assert float(measure_charbonnier(wanted, wanted)) == 0
@@ -53,13 +56,33 @@ def test_charbonnier_is_square_for_small_errors_and_absolute_for_large_ones() ->
 def test_a_task_takes_the_distance_it_is_given(planes: dict[str, torch.Tensor]) -> None:
     network = Student()
     sharpened = network(planes["blurred"])
-    expected = measure_charbonnier(sharpened, planes["sharp"])
+    expected = measure_charbonnier(sharpened, planes["sharp"]).mean()
     losses = Restoration(measure_charbonnier).losses(network, planes, 0.0)
     assert torch.equal(losses["loss"], expected)
-    task = Distillation(0.5, 0.5, truth_distance=measure_charbonnier, distance=F.mse_loss)
+    task = Distillation(0.5, 0.5, truth_distance=measure_charbonnier, distance=measure_mse)
     losses = task.losses(network, planes, 0.0)
     assert torch.equal(losses["truth"], expected)
-    assert torch.equal(losses["teacher"], F.mse_loss(sharpened, planes["taught"]))
+    torch.testing.assert_close(losses["teacher"], F.mse_loss(sharpened, planes["taught"]))
+
+
+def test_errors_can_count_relative_to_the_damage_of_each_picture() -> None:
+    """One picture of six levels of damage, one of 24, one untouched; each is answered 2 off."""
+    level = 1 / 255
+    sharp = torch.full((3, 3, 8, 8), 0.5)
+    damage = torch.tensor([6.0, 24.0, 0.0]).view(3, 1, 1, 1) * level
+    planes = {"sharp": sharp, "blurred": sharp + damage, "taught": sharp - level}
+    weights = weigh_by_damage(planes)
+    torch.testing.assert_close(weights, torch.tensor([6 / 7.5, 6 / 25.5, 4.0]))
+
+    class Answer(torch.nn.Module):
+        def forward(self, _blurred: torch.Tensor) -> torch.Tensor:
+            return sharp + 2 * level
+
+    alone = Restoration(measure_l1, weigh_by_damage).losses(Answer(), planes, 0.0)
+    torch.testing.assert_close(alone["loss"], weights.mean() * 2 * level)
+    both = Distillation(0.5, 0.5, weigh=weigh_by_damage).losses(Answer(), planes, 0.0)
+    torch.testing.assert_close(both["truth"], weights.mean() * 2 * level)
+    torch.testing.assert_close(both["teacher"], weights.mean() * 3 * level)
 
 
 def test_distillation_weighs_truth_and_teacher(planes: dict[str, torch.Tensor]) -> None:
@@ -75,7 +98,7 @@ def test_distillation_weighs_truth_and_teacher(planes: dict[str, torch.Tensor]) 
 
 def test_the_papers_distance_to_the_teacher_is_squared(planes: dict[str, torch.Tensor]) -> None:
     network = Student()
-    losses = Distillation(0.5, 0.5, distance=F.mse_loss).losses(network, planes, 0.0)
+    losses = Distillation(0.5, 0.5, distance=measure_mse).losses(network, planes, 0.0)
     expected = (network(planes["blurred"]) - planes["taught"]).square().mean()
     assert torch.allclose(losses["teacher"], expected)
 
