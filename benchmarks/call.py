@@ -11,17 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.baselines import UnsharpMask, load_tuning_crops, tune_unsharp_mask
-from sharpening.degradation import (
-    PROFILES,
-    CallDegradation,
-    Damage,
-    Degradation,
-    PaperDegradation,
-)
-from sharpening.degradation.blur import DefocusBlur, GaussianBlur, MotionBlur
-from sharpening.degradation.compression import H264, Jpeg
-from sharpening.degradation.damage import Noise
+from benchmarks.baselines import TUNED, UnsharpMask, load_tuning_crops, tune_unsharp_mask
+from benchmarks.damages import GRID, NOTHING, PAPER, always
+from sharpening.degradation import PROFILES, Damage, Degradation, PaperDegradation
 from sharpening.engine import Engine
 from sharpening.evaluation import Sharpener
 from sharpening.files import write_atomically
@@ -33,43 +25,6 @@ from trainer.judging.report import REPORT, Report, find_sets, format_cell, judge
 from trainer.photographs import find_photographs, split_photographs
 from trainer.store import Store
 
-SOFT = GaussianBlur(sigma_px=0.8)
-
-GRID: dict[str, Damage] = {
-    "soft": Damage(blur=SOFT),
-    "softer": Damage(blur=GaussianBlur(sigma_px=1.8)),
-    "out of focus": Damage(blur=DefocusBlur(radius_px=2.5)),
-    "shaken": Damage(blur=MotionBlur(length_px=6, angle_degrees=30)),
-    "half size": Damage(factor=2),
-    "third size": Damage(factor=3),
-    "JPEG, good": Damage(compression=Jpeg(quality=90)),
-    "JPEG, middling": Damage(compression=Jpeg(quality=60)),
-    "JPEG, poor": Damage(compression=Jpeg(quality=30)),
-    "video, middling": Damage(compression=H264(rate_factor=28)),
-    "video, poor": Damage(compression=H264(rate_factor=35)),
-    "noise": Damage(noise=Noise(sigma_levels=3)),
-    "soft photograph, saved": Damage(blur=GaussianBlur(sigma_px=1.2), compression=Jpeg(quality=80)),
-    "call": Damage(
-        blur=SOFT,
-        factor=1.5,
-        shrink="bilinear",
-        noise=Noise(sigma_levels=1.5),
-        compression=H264(rate_factor=26),
-    ),
-    "call, poor connection": Damage(
-        factor=2,
-        shrink="bilinear",
-        noise=Noise(sigma_levels=2),
-        compression=H264(rate_factor=32, pan_px=(1.3, 0.4)),
-    ),
-}
-
-PAPER = "the paper's: 2x smaller, Pillow's blur of radius 1.5, 2x larger"
-NOTHING = "nothing: the sharp picture, against itself"
-
-TUNED = UnsharpMask(1.0, 25)
-"""What `--train` came to on our photographs, so that the table can be made without them."""
-
 _TUNING_VERSIONS = 2
 _INPUT = "input"
 
@@ -80,7 +35,7 @@ def main() -> None:
     pictures = [path for paths in find_sets(options.data).values() for path in paths]
     if options.pictures is not None:
         pictures = choose_evenly(pictures, options.pictures)
-    mask = TUNED if options.train is None else tune(options.train, options.store)
+    mask = TUNED["call"] if options.train is None else tune(options.train, options.store)
     sharpeners: dict[str, Sharpener] = {
         f"Pillow UnsharpMask({mask.radius_px:g}, {mask.percent}, 0)": mask,
         **open_models([load_weights(path) for path in options.weights]),
@@ -97,10 +52,9 @@ def main() -> None:
 def list_rows() -> dict[str, Degradation]:
     """Return each row's degradation by its label; the last leaves the pictures as they are."""
     rows: dict[str, Degradation] = {
-        f"{name}: {damage.describe()}": CallDegradation(typical=damage)
-        for name, damage in GRID.items()
+        f"{name}: {damage.describe()}": always(damage) for name, damage in GRID.items()
     }
-    return {**rows, PAPER: PaperDegradation(), NOTHING: CallDegradation(typical=Damage())}
+    return {**rows, PAPER: PaperDegradation(), NOTHING: always(Damage())}
 
 
 def open_models(models: list[Weights]) -> dict[str, Sharpener]:

@@ -3,11 +3,13 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import skimage.data
 from PIL import Image as PillowImage
 
-from benchmarks import before_after, quality
+from benchmarks import contact_sheet, quality
+from benchmarks.damages import GRID, NOTHING
 
 REPOSITORY = Path(__file__).parents[1]
 WEIGHTS = [str(path) for path in sorted((REPOSITORY / "weights").glob("paper-*.safetensors"))]
@@ -37,14 +39,23 @@ def test_the_table_has_a_row_for_every_model_and_baseline(
         assert row in printed
 
 
-def test_the_picture_shows_input_models_and_original(
+def test_the_sheet_has_a_panel_for_input_mask_models_and_original(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn = tmp_path / "drawn.png"
-    sharp = str(REPOSITORY / "examples" / "dog.png")
-    monkeypatch.setattr(
-        sys, "argv", ["before_after", *WEIGHTS, "--sharp", sharp, "--output", str(drawn)]
-    )
-    before_after.main()
+    drawn, data = tmp_path / "drawn.png", str(REPOSITORY / "examples")
+    arguments = ["readme", *WEIGHTS, "--data", data, "--output", str(drawn)]
+    monkeypatch.setattr(sys, "argv", ["contact_sheet", *arguments])
+    contact_sheet.main()
+    sharp = np.asarray(PillowImage.open(REPOSITORY / "examples" / "dog.png"))[120:248, 170:298]
+    enlarged = sharp.repeat(2, axis=0).repeat(2, axis=1)
     with PillowImage.open(drawn) as picture:
-        assert min(picture.size) > 2 * 2 * 240  # two rows of two panels, enlarged
+        sheet = np.asarray(picture)
+    assert sheet.shape[1] > 5 * 2 * 128
+    rightmost = sheet[60 : 60 + 256, -16 - 256 : -16]
+    np.testing.assert_array_equal(rightmost, enlarged)
+
+
+def test_every_detail_names_a_damage_that_there_is() -> None:
+    known = {None, NOTHING, *GRID}
+    details = [each for sheet in contact_sheet.SHEETS.values() for each in sheet]
+    assert {each.damage for each in details} <= known

@@ -43,7 +43,7 @@ _POINTS_PER_INCH = 72
 
 @dataclass(frozen=True)
 class Panel:
-    """One picture of the figure, at most `CROP_PX` a side, and what stands above it."""
+    """One picture of the figure and what stands above it."""
 
     title: str
     pixels: Pixels
@@ -97,7 +97,9 @@ def show_picture(
     ]
 
 
-def draw_rows(columns: Sequence[str], rows: Sequence[Sequence[Panel]]) -> Figure:
+def draw_rows(
+    columns: Sequence[str], rows: Sequence[Sequence[Panel]], *, caption: str = _CAPTION
+) -> Figure:
     """Return the figure: the columns' names, the rows of panels and a line that says what is what.
 
     Every row has a panel for each column.
@@ -119,7 +121,7 @@ def draw_rows(columns: Sequence[str], rows: Sequence[Sequence[Panel]]) -> Figure
             indent = (column_px - panel.pixels.shape[1]) // 2
             sheet.place(panel.pixels, left + indent, top + _TITLE_PX)
         top += height
-    sheet.write(_CAPTION, sheet.width_px // 2, top + _CAPTION_PX // 2 - _GAP_PX // 2, size_px=12)
+    sheet.write(caption, sheet.width_px // 2, top + _CAPTION_PX // 2 - _GAP_PX // 2, size_px=12)
     return sheet.figure
 
 
