@@ -11,7 +11,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 SERVE_OPTIONS = $(if $(filter command,$(origin HOST)),--host '$(HOST)') \
 	$(if $(filter command,$(origin PORT)),--port '$(PORT)')
 
-.PHONY: serve test check format install-trainer clean
+.PHONY: serve test check format results install-trainer clean
 
 serve: $(VENV)/.installed-service
 	$(BIN)/python -m service $(SERVE_OPTIONS)
@@ -28,6 +28,18 @@ check: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Every figure of weights/README.md, from the shipped files: make results DATA=FOLDER OF TEST SETS.
+# LUMINOUS=FILE, the published weights of `luminous-student`, adds its row.
+results: $(VENV)/.installed-dev
+	@test -d '$(DATA)' || { echo "name the folder of the test sets: make results DATA=FOLDER" >&2; exit 1; }
+	$(BIN)/python -m benchmarks.quality weights/paper-*.safetensors --data '$(DATA)' --self-ensemble \
+		$(if $(LUMINOUS),--luminous '$(LUMINOUS)')
+	$(BIN)/python -m benchmarks.call weights/*.safetensors --data '$(DATA)'
+	for each in weights/*.safetensors; do \
+		$(BIN)/python -m trainer export "$$each" --output build/results --judge '$(DATA)' || exit 1; \
+	done
+	cat build/results/README.md
 
 install-trainer: $(VENV)/.installed-trainer
 

@@ -9,23 +9,17 @@ profile `call` draws its damages at random: none of the rows is what it was trai
 import argparse
 from pathlib import Path
 
-import numpy as np
-
-from benchmarks.baselines import TUNED, UnsharpMask, load_tuning_crops, tune_unsharp_mask
+from benchmarks.baselines import load_unsharp_mask
 from benchmarks.damages import GRID, NOTHING, PAPER, always
-from sharpening.degradation import PROFILES, Damage, Degradation, PaperDegradation
+from sharpening.degradation import Damage, Degradation, PaperDegradation
 from sharpening.engine import Engine
 from sharpening.evaluation import Sharpener
 from sharpening.files import write_atomically
 from sharpening.runtimes import choose_runtime
 from sharpening.weights import Weights, load_weights
-from trainer.config import ContentSplit
 from trainer.judging.figure import choose_evenly
 from trainer.judging.report import REPORT, Report, find_sets, format_cell, judge
-from trainer.photographs import find_photographs, split_photographs
-from trainer.store import Store
 
-_TUNING_VERSIONS = 2
 _INPUT = "input"
 
 
@@ -35,7 +29,7 @@ def main() -> None:
     pictures = [path for paths in find_sets(options.data).values() for path in paths]
     if options.pictures is not None:
         pictures = choose_evenly(pictures, options.pictures)
-    mask = TUNED["call"] if options.train is None else tune(options.train, options.store)
+    mask = load_unsharp_mask("call")
     sharpeners: dict[str, Sharpener] = {
         f"Pillow UnsharpMask({mask.radius_px:g}, {mask.percent}, 0)": mask,
         **open_models([load_weights(path) for path in options.weights]),
@@ -66,19 +60,6 @@ def open_models(models: list[Weights]) -> dict[str, Sharpener]:
     }
 
 
-def tune(train: Path, store: Path) -> UnsharpMask:
-    """Return the best unsharp mask for the profile, by the photographs set aside for validation.
-
-    Crops that nothing happened to are not asked: every mask is the worse for them.
-    """
-    found = find_photographs(train).photographs
-    _, validation = split_photographs(found, ContentSplit().fraction)
-    planes = Store(store, PROFILES["call"])
-    crops = load_tuning_crops(validation, planes, versions=_TUNING_VERSIONS)
-    damaged = [each for each in crops if not np.array_equal(each["sharp"], each["blurred"])]
-    return tune_unsharp_mask(damaged)
-
-
 def format_rows(report: Report) -> str:
     """Return a Markdown table: a row a damage, a column a model.
 
@@ -100,8 +81,6 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("weights", type=Path, nargs="*", help="weights files")
     parser.add_argument("--data", type=Path, required=True, help="sharp test pictures")
     parser.add_argument("--pictures", type=int, help="only so many of them, evenly spread")
-    parser.add_argument("--train", type=Path, help="photographs to tune the unsharp mask on anew")
-    parser.add_argument("--store", type=Path, default=Path("runs/store"))
     parser.add_argument("--json", type=Path, help="write every figure there as well")
     return parser.parse_args()
 

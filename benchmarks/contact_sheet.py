@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
-from benchmarks.baselines import TUNED
+from benchmarks.baselines import load_unsharp_mask
 from benchmarks.damages import GRID, NOTHING, always
 from sharpening.degradation import PROFILES, Damage, Degradation
 from sharpening.engine import Engine
@@ -93,7 +93,7 @@ def main() -> None:
 
 def open_sharpeners(models: Sequence[Weights]) -> dict[str, Sharpener]:
     """Return the tuned unsharp mask of the models' profile and each model's engine."""
-    mask = TUNED[models[0].card.profile]
+    mask = load_unsharp_mask(models[0].card.profile)
     engines: dict[str, Sharpener] = {
         each.card.role: Engine(choose_runtime(each)) for each in models
     }

@@ -1,22 +1,15 @@
 """The table of `weights/README.md`: our models beside what they have to beat.
 
-    python -m benchmarks.quality weights/*.safetensors --data TEST --train PHOTOGRAPHS \\
-        --luminous FILE
+    python -m benchmarks.quality weights/paper-*.safetensors --data TEST --luminous FILE
 
-Baselines are tuned and fitted on the training photographs, never on the pictures of the table.
+Baselines were tuned and fitted on training photographs, never on the pictures of the table.
 """
 
 import argparse
 from pathlib import Path
 
-from benchmarks.baselines import (
-    SMALLEST_PICTURE_PX,
-    UnsharpMask,
-    fit_linear_restorer,
-    load_tuning_crops,
-    tune_unsharp_mask,
-)
-from sharpening.degradation import PROFILES, Degradation
+from benchmarks.baselines import UnsharpMask, load_linear_restorer, load_unsharp_mask
+from sharpening.degradation import PROFILES
 from sharpening.engine import Engine
 from sharpening.ensemble import SelfEnsemble
 from sharpening.evaluation import Sharpener
@@ -25,24 +18,21 @@ from sharpening.networks import LuminousStudent
 from sharpening.runtimes import choose_runtime
 from sharpening.runtimes.torch import TorchRuntime, restore_tensors
 from sharpening.weights import load_tensors, load_weights
-from trainer.config import ContentSplit
 from trainer.judging.report import REPORT, find_sets, format_table, judge
-from trainer.photographs import find_photographs, split_photographs
-from trainer.store import Store
 
 
 def main() -> None:
     """Print the table."""
     options = _parse()
-    degradation = PROFILES[options.profile]
-    sharpeners = _baselines(options.train, options.store, degradation)
+    degradation = PROFILES["paper"]
+    sharpeners = _baselines()
     if options.luminous is not None:
         network = restore_tensors(LuminousStudent(), load_tensors(options.luminous))
         sharpeners["`luminous-student`, published weights"] = Engine(TorchRuntime(network))
     models = [load_weights(path) for path in options.weights]
     for weights in sorted(models, key=lambda weights: weights.card.role):
         if weights.card.degradation != degradation:
-            raise SystemExit(f"{weights.name} undoes another degradation than {options.profile}")
+            raise SystemExit(f"{weights.name} undoes another degradation than the paper's")
         label = f"our {weights.card.role}, {weights.card.contract.parameters:,} parameters"
         sharpeners[f"{label} (`{weights.name}`)"] = engine = Engine(choose_runtime(weights))
         if options.self_ensemble and weights.card.role == "teacher":
@@ -57,10 +47,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
     parser.add_argument("weights", type=Path, nargs="*", help="our weights files")
     parser.add_argument("--data", type=Path, required=True, help="sharp test pictures, in sets")
-    parser.add_argument("--train", type=Path, required=True, help="photographs for the baselines")
-    parser.add_argument("--store", type=Path, default=Path("runs/store"))
     parser.add_argument("--luminous", type=Path, help="published weights of luminous-student")
-    parser.add_argument("--profile", default="paper", choices=sorted(PROFILES))
     parser.add_argument(
         "--self-ensemble", action="store_true", help="a row for the teacher's eight positions, too"
     )
@@ -68,16 +55,12 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _baselines(train: Path, store: Path, degradation: Degradation) -> dict[str, Sharpener]:
-    fraction = ContentSplit().fraction
-    training, validation = split_photographs(find_photographs(train).photographs, fraction)
-    planes = Store(store, degradation)
-    fitted_on = list(planes.load(training, patch_px=SMALLEST_PICTURE_PX).pictures.values())
-    tuned = tune_unsharp_mask(load_tuning_crops(validation, planes))
+def _baselines() -> dict[str, Sharpener]:
+    tuned = load_unsharp_mask("paper")
     return {
         "Pillow UnsharpMask(3, 150, 0)": UnsharpMask(3, 150),
         f"Pillow UnsharpMask({tuned.radius_px:g}, {tuned.percent}, 0), tuned": tuned,
-        "least-squares linear restorer, 4 filters of 21x21": fit_linear_restorer(fitted_on),
+        "least-squares linear restorer, 4 filters of 21x21": load_linear_restorer(),
     }
 
 

@@ -8,8 +8,10 @@ import pytest
 import skimage.data
 from PIL import Image as PillowImage
 
-from benchmarks import contact_sheet, quality
+from benchmarks import baselines, contact_sheet, quality
 from benchmarks.damages import GRID, NOTHING
+from sharpening.degradation import PaperDegradation
+from sharpening.metrics import psnr
 
 REPOSITORY = Path(__file__).parents[1]
 WEIGHTS = [str(path) for path in sorted((REPOSITORY / "weights").glob("paper-*.safetensors"))]
@@ -27,16 +29,31 @@ def pictures(tmp_path: Path) -> Path:
 
 def test_the_table_has_a_row_for_every_model_and_baseline(
     pictures: Path,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    arguments = ["--data", str(pictures), "--train", str(pictures), "--store", str(tmp_path / "s")]
-    monkeypatch.setattr(sys, "argv", ["quality", *WEIGHTS, *arguments, "--self-ensemble"])
+    arguments = [*WEIGHTS, "--data", str(pictures), "--self-ensemble"]
+    monkeypatch.setattr(sys, "argv", ["quality", *arguments])
     quality.main()
     printed = capsys.readouterr().out
     for row in ("blurred input", "UnsharpMask", "linear", "student@", "teacher@", "of 8"):
         assert row in printed
+
+
+def test_baselines_are_tuned_and_fitted_on_the_photographs_given(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = tmp_path / "baselines.npz"
+    monkeypatch.setattr(baselines, "BASELINES", written)
+    arguments = ["--train", str(pictures), "--store", str(tmp_path / "store")]
+    monkeypatch.setattr(sys, "argv", ["baselines", *arguments])
+    baselines.main()
+    sharp = skimage.data.chelsea()[100:228, 100:228]
+    blurred = PaperDegradation().apply(sharp)
+    before = psnr(sharp, blurred)
+    assert psnr(sharp, baselines.load_unsharp_mask("paper").sharpen(blurred)) > before + 0.5
+    assert psnr(sharp, baselines.load_linear_restorer().sharpen(blurred)) > before + 0.5
+    assert baselines.load_unsharp_mask("call").radius_px > 0
 
 
 def test_the_sheet_has_a_panel_for_input_mask_models_and_original(

@@ -42,7 +42,7 @@ def test_every_damage_is_a_row_and_every_model_a_column(tmp_path: Path, weights:
         capture_output=True, text=True, cwd=ROOT, check=True,
     )  # fmt: skip
     lines = finished.stdout.splitlines()
-    assert lines[0].startswith("| | input | Pillow UnsharpMask(1, 25, 0) | `paper` student (")
+    assert lines[0].startswith("| | input | Pillow UnsharpMask(0.5, 25, 0) | `paper` student (")
     rows = [line.split(" | ") for line in lines[2:] if line.startswith("|")]
     assert all(len(row) == 4 for row in rows)
     assert "| JPEG, poor: JPEG 30 4:2:0" in [row[0] for row in rows]
