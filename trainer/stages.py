@@ -16,8 +16,8 @@ from sharpening.ensemble import SelfEnsemble
 from sharpening.errors import TrainingError
 from sharpening.evaluation import Sharpener
 from sharpening.networks import Network, build_network, move_network
-from sharpening.runtimes import choose_runtime
 from sharpening.runtimes.torch import (
+    TorchRuntime,
     choose_device,
     restore_network,
     restore_tensors,
@@ -275,11 +275,18 @@ class TrainingRun:
         return job, training, decoded.left_out
 
     def find_answers(self, teacher: Weights) -> tuple[Sharpener, str]:
-        """Return who is asked about whole photographs, and the name that the answers go by."""
-        engine = Engine(choose_runtime(teacher, device=self.place.device))
+        """Return who is asked about whole photographs, and the name that the answers go by.
+
+        It answers in the precision that the student is trained in.
+        """
+        device = choose_device(self.place.device)
+        low_precision = _choose_low_precision(self.stage.schedule, device)
+        network = restore_network(teacher)
+        engine = Engine(TorchRuntime(network, str(device), low_precision=low_precision))
+        name = f"bfloat16-{teacher.sha256}" if low_precision else teacher.sha256
         if self.config.distillation.self_ensemble:
-            return SelfEnsemble(engine), f"x8-{teacher.sha256}"
-        return engine, teacher.sha256
+            return SelfEnsemble(engine), f"x8-{name}"
+        return engine, name
 
     def choose_task(self) -> Task:
         """Return what is learned: from truth alone, or from truth and a teacher."""

@@ -12,6 +12,7 @@ from sharpening.networks.base import (
     move_network,
 )
 from sharpening.networks.luminous import LuminousStudent, LuminousTeacher
+from sharpening.networks.mirror import MirrorStudent
 from sharpening.networks.student import Student
 from sharpening.networks.teacher import Teacher
 
@@ -19,6 +20,7 @@ __all__ = [
     "ARCHITECTURES",
     "LuminousStudent",
     "LuminousTeacher",
+    "MirrorStudent",
     "Network",
     "Student",
     "Teacher",
@@ -30,7 +32,7 @@ __all__ = [
 
 ARCHITECTURES: dict[str, type[Network]] = {
     network.architecture: network
-    for network in (Student, Teacher, LuminousStudent, LuminousTeacher)
+    for network in (MirrorStudent, Student, Teacher, LuminousStudent, LuminousTeacher)
 }
 
 

@@ -21,6 +21,8 @@ NARROW: list[tuple[str, dict[str, Any]]] = [
     ("student", {}),
     ("student", {"channels": 12, "dilations": [1, 1, 1, 1, 1, 1, 1]}),
     ("student", {"channels": 4, "dilations": []}),
+    ("mirror-student", {}),
+    ("mirror-student", {"channels": 4, "dilations": []}),
     ("teacher", {"channels": [2, 2, 2]}),
     (
         "teacher",
@@ -32,8 +34,24 @@ NARROW: list[tuple[str, dict[str, Any]]] = [
 """Every kind of network, narrow where width does not matter, as deep as those that serve."""
 
 
-def test_student_has_12764_parameters_of_13000_allowed() -> None:
-    assert count_parameters(build_network("student", {})) == 12_764
+@pytest.mark.parametrize(
+    ("architecture", "parameters"), [("student", 12_764), ("mirror-student", 12_182)]
+)
+def test_student_keeps_below_the_13000_parameters_allowed(
+    architecture: str, parameters: int
+) -> None:
+    assert count_parameters(build_network(architecture, {})) == parameters <= 13_000
+
+
+def test_a_mirrored_picture_has_a_mirrored_answer(random_network: Build) -> None:
+    """Left and right; top and bottom are not tied."""
+    network = random_network("mirror-student").double()
+    blurred = torch.rand(1, 3, 18, 22, dtype=torch.float64)
+    with torch.inference_mode():
+        answer, mirrored = network(blurred), network(blurred.flip(3))
+        upside_down = network(blurred.flip(2))
+    torch.testing.assert_close(mirrored, answer.flip(3))
+    assert (upside_down - answer.flip(2)).abs().max() > 1e-3
 
 
 def test_teacher_has_more_than_2500000_parameters() -> None:
@@ -51,6 +69,7 @@ def test_reference_network_has_its_published_size(architecture: str, parameters:
     ("architecture", "macs"),
     [
         ("student", (12 * 16 + 4 * 16 * 16 + 16 * 12) * 9 / 4),
+        ("mirror-student", (12 * 16 + 9 * 16 * 16 + 16 * 12) * 9 / 4),
         ("luminous-student", 3 * 128 * 9 + 128 * 64 + 64 * 3 * 9),
     ],
 )
@@ -70,7 +89,8 @@ def test_multiplications_of_the_teacher_count_at_the_size_where_they_are_done() 
 
 
 def test_every_architecture_is_built_by_the_name_it_carries() -> None:
-    assert set(ARCHITECTURES) == {"student", "teacher", "luminous-student", "luminous-teacher"}
+    ours = {"student", "mirror-student", "teacher"}
+    assert set(ARCHITECTURES) == ours | {"luminous-student", "luminous-teacher"}
     for name in ARCHITECTURES:
         assert build_network(name, {}).architecture == name
 
@@ -86,7 +106,9 @@ def test_output_has_the_shape_of_the_input(
         assert network(blurred).shape == blurred.shape
 
 
-@pytest.mark.parametrize(("architecture", "multiple_of"), [("student", 2), ("teacher", 8)])
+@pytest.mark.parametrize(
+    ("architecture", "multiple_of"), [("student", 2), ("mirror-student", 2), ("teacher", 8)]
+)
 def test_network_needs_the_multiple_it_declares(
     architecture: str, multiple_of: int, small_teacher: dict[str, Any]
 ) -> None:
@@ -128,7 +150,7 @@ def measure_reach_px(network: Network, phase: int) -> int:
     return reach
 
 
-@pytest.mark.parametrize("architecture", ["student", "teacher"])
+@pytest.mark.parametrize("architecture", ["student", "mirror-student", "teacher"])
 def test_fresh_network_hardly_changes_a_picture(architecture: str) -> None:
     torch.manual_seed(0)
     blurred = torch.rand(1, 3, 32, 32)

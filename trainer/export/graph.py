@@ -6,7 +6,7 @@ is in docs/decisions/0006-onnx-written-by-us.md. Never reads or writes files.
 """
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from torch import fx, nn
 
 from sharpening.errors import WeightsError
 from sharpening.networks import Network
+from sharpening.networks.mirror import MirrorConv2d
 from sharpening.runtimes.torch import restore_network
 from sharpening.weights import Precision, Weights
 
@@ -89,6 +90,16 @@ class _Writer:
         self.stored.append(numpy_helper.from_array(array, name))
         return name
 
+    def store_integers(self, name: str, values: Sequence[int]) -> str:
+        """Store whole numbers, such as a shape; returns their name."""
+        self.stored.append(numpy_helper.from_array(np.array(values, np.int64), name))
+        return name
+
+    def reshape(self, name: str, shape: Sequence[int]) -> str:
+        """Append a node that gives the tensor another shape; returns the name of what it gives."""
+        output = f"{name}.{'x'.join(map(str, shape))}"
+        return self.add("Reshape", [name, self.store_integers(f"{output}.shape", shape)], output)
+
     def store_parameter(self, name: str, parameter: nn.Parameter) -> str:
         """Store what was learned, in the precision of the weights file; returns its name."""
         array = parameter.detach().cpu().numpy()
@@ -119,7 +130,7 @@ def _write_exit(writer: _Writer, answer: str) -> None:
 
 def _write_network(writer: _Writer, network: Network, scaled: str) -> str:
     """Write every step of `forward`; returns the name of the answer."""
-    traced = fx.symbolic_trace(network)
+    traced = fx.GraphModule(network, _Tracer().trace(network))
     names: dict[fx.Node, str] = {}
     for node in traced.graph.nodes:
         if node.op == "placeholder":
@@ -131,6 +142,13 @@ def _write_network(writer: _Writer, network: Network, scaled: str) -> str:
             inputs = [names[each] for each in node.args if isinstance(each, fx.Node)]
             names[node] = _find_rule(node, layer)(writer, node, layer, inputs)
     raise AssertionError("a traced graph ends with its output")
+
+
+class _Tracer(fx.Tracer):
+    """Takes for one step what has a rule, and not only PyTorch's own layers."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return type(m) in _RULES or super().is_leaf_module(m, module_qualified_name)
 
 
 def _find_rule(node: fx.Node, layer: nn.Module | None) -> _Rule:
@@ -149,21 +167,58 @@ def _write_convolution(
 ) -> str:
     assert isinstance(layer, nn.Conv2d)
     assert layer.padding_mode == "zeros"
-    assert isinstance(layer.padding, tuple)
     learned = [
         writer.store_parameter(f"{node.target}.{name}", parameter)
         for name, parameter in layer.named_parameters()
     ]
+    return _add_convolution(writer, node.name, layer, [*inputs, *learned])
+
+
+def _add_convolution(writer: _Writer, name: str, layer: nn.Conv2d, inputs: list[str]) -> str:
+    assert isinstance(layer.padding, tuple)
     return writer.add(
         "Conv",
-        [*inputs, *learned],
-        node.name,
+        inputs,
+        name,
         kernel_shape=list(layer.kernel_size),
         strides=list(layer.stride),
         pads=list(layer.padding) * 2,
         dilations=list(layer.dilation),
         group=layer.groups,
     )
+
+
+def _write_mirror_convolution(
+    writer: _Writer, node: fx.Node, layer: nn.Module | None, inputs: list[str]
+) -> str:
+    """Write the kernels that are stored, and how those of the mirror's side follow from them.
+
+    So the graph holds no more numbers than the network learned; a runtime works the others out
+    once, when it loads the graph.
+    """
+    assert isinstance(layer, MirrorConv2d)
+    assert layer.bias is not None
+    name = str(node.target)
+    halves, channels, height, width = layer.weight.shape
+    stored = writer.store_parameter(f"{name}.weight", layer.weight)
+    pairs = writer.reshape(stored, [halves, channels // 2, 2, height, width])
+    turned = writer.add(
+        "Slice",
+        [pairs, *(writer.store_integers(f"{name}.{key}", value) for key, value in _TURN.items())],
+        f"{name}.turned",
+    )
+    sides = [halves, 1, channels, height, width]
+    both = [writer.reshape(stored, sides), writer.reshape(turned, sides)]
+    stacked = writer.add("Concat", both, f"{name}.stacked", axis=1)
+    kernels = writer.reshape(stacked, [2 * halves, channels, height, width])
+    bias = writer.reshape(writer.store_parameter(f"{name}.bias", layer.bias), [halves, 1])
+    twice = writer.add("Concat", [bias, bias], f"{name}.twice", axis=1)
+    learned = [kernels, writer.reshape(twice, [2 * halves])]
+    return _add_convolution(writer, node.name, layer, [*inputs, *learned])
+
+
+_TURN = {"starts": [-1, -1], "ends": [-(2**31), -(2**31)], "axes": [2, 4], "steps": [-1, -1]}
+"""Swap the channels of each pair, and turn the kernel's columns round."""
 
 
 def _write_leaky_relu(
@@ -205,6 +260,7 @@ def _write_unfold(
 
 _RULES: dict[Any, _Rule] = {
     nn.Conv2d: _write_convolution,
+    MirrorConv2d: _write_mirror_convolution,
     nn.ReLU: _write_relu,
     F.leaky_relu: _write_leaky_relu,
     F.pixel_unshuffle: _write_fold,
