@@ -42,6 +42,13 @@ def test_batch_is_scaled_run_rounded_and_clamped(dtype: Any, random_network: Bui
     assert np.abs(result - np.clip(sharpened, 0, largest)).max() < (0.51 if largest < 256 else 0.6)
 
 
+def test_low_precision_runs_the_same_network_less_exactly(random_network: Build) -> None:
+    network, batch = random_network("student"), make_batch(np.uint8)
+    exact = TorchRuntime(network, "cpu").run(batch).astype(int)
+    rough = TorchRuntime(network, "cpu", low_precision=True).run(batch).astype(int)
+    assert 0 < np.abs(rough - exact).mean() < 1
+
+
 def test_batch_of_two_equals_its_pictures_one_by_one(random_network: Build) -> None:
     runtime = TorchRuntime(random_network("student"), "cpu")
     batch = make_batch(np.uint8)
