@@ -51,6 +51,7 @@ ROOMS = {
     "files": set(),
     "tiling": set(),
     "codec": {"errors"},
+    "drawing": {"tiling"},
     "degradation": {"degradation", "errors"},
     "metrics": {"errors"},
     "weights": {"degradation", "errors", "files"},
