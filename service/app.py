@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from service.access import AccessLog
 from service.admission import Admission
 from service.bodies import BodyLimit
-from service.headers import SecurityHeaders
+from service.headers import SecurityHeaders, check_head
 from service.inference import Inference
 from service.keys import HEADER, require_key
 from service.models import ModelStore, load_models, warm_up
@@ -58,6 +58,7 @@ def create_app(
         title="Sharpening service",
         description="Blurred photographs in, sharp ones out.",
         version=_API_VERSION,
+        dependencies=[Depends(check_head)],
         lifespan=partial(_live, settings=settings, load=load, give_up=give_up),
         docs_url=None,
         redoc_url=None,

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import (
     BodyTooLargeError,
     BrokenFormError,
+    HeadTooLargeError,
     NotAcceptableError,
     NotReadyError,
     SlowBodyError,
@@ -70,6 +71,7 @@ KINDS: dict[type[SharpeningError], Kind] = {
     SizeMismatchError: Kind(422, "size-mismatch", "The pictures differ in size"),
     ImageError: Kind(422, "unusable-image", "The picture cannot be used for this"),
     ParameterError: Kind(422, "bad-parameter", "A parameter is missing or out of range"),
+    HeadTooLargeError: Kind(431, "head-too-large", "The request's headers are too long"),
     TooBusyError: Kind(429, "too-busy", "The service has too much to do"),
     NotReadyError: Kind(503, "not-ready", "The service is not ready"),
 }
