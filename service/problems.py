@@ -21,8 +21,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import (
     BodyTooLargeError,
     BrokenFormError,
+    HeadTooLargeError,
     NotAcceptableError,
     NotReadyError,
+    SlowBodyError,
+    TooBusyError,
+    UnauthorizedError,
     UnknownModelError,
 )
 from sharpening.errors import (
@@ -56,8 +60,10 @@ class Kind:
 KINDS: dict[type[SharpeningError], Kind] = {
     BrokenFormError: Kind(400, "broken-form", "The form cannot be read"),
     BrokenImageError: Kind(400, "broken-image", "The picture is damaged"),
+    UnauthorizedError: Kind(401, "unauthorized", "The API key is missing or wrong"),
     UnknownModelError: Kind(404, "unknown-model", "No such model"),
     NotAcceptableError: Kind(406, "not-acceptable", "No accepted format can hold the answer"),
+    SlowBodyError: Kind(408, "slow-body", "The request did not come in time"),
     BodyTooLargeError: Kind(413, "body-too-large", "The request has too many bytes"),
     ImageTooLargeError: Kind(413, "image-too-large", "The picture has too many pixels"),
     UnsupportedImageError: Kind(415, "unsupported-image", "Pictures of this kind are not handled"),
@@ -65,6 +71,8 @@ KINDS: dict[type[SharpeningError], Kind] = {
     SizeMismatchError: Kind(422, "size-mismatch", "The pictures differ in size"),
     ImageError: Kind(422, "unusable-image", "The picture cannot be used for this"),
     ParameterError: Kind(422, "bad-parameter", "A parameter is missing or out of range"),
+    HeadTooLargeError: Kind(431, "head-too-large", "The request's headers are too long"),
+    TooBusyError: Kind(429, "too-busy", "The service has too much to do"),
     NotReadyError: Kind(503, "not-ready", "The service is not ready"),
 }
 """Errors that are not here, nor below one that is, are unexpected: 500."""
@@ -159,7 +167,9 @@ def _respond(
 
 async def _answer_domain_error(request: Request, error: Exception) -> Response:
     kind = next(KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in KINDS)
-    return _respond(request, kind, str(error), extensions=_extend(error))
+    return _respond(
+        request, kind, str(error), extensions=_extend(error), headers=_list_headers(error)
+    )
 
 
 async def _answer_invalid_request(request: Request, error: Exception) -> Response:
@@ -178,6 +188,16 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     return _respond(request, kind, str(error.detail), headers=error.headers)
 
 
+def _list_headers(error: Exception) -> Mapping[str, str]:
+    match error:
+        case TooBusyError():
+            return {"Retry-After": str(error.retry_after_s)}
+        case UnauthorizedError():
+            return {"WWW-Authenticate": "Bearer"}
+        case _:
+            return {}
+
+
 def _extend(error: Exception) -> Extensions:
     match error:
         case ImageTooLargeError():
@@ -187,6 +207,8 @@ def _extend(error: Exception) -> Extensions:
             }
         case BodyTooLargeError():
             return {"limit_bytes": error.limit_bytes}
+        case TooBusyError():
+            return {"retry_after_s": error.retry_after_s}
         case UnknownModelError():
             return {"known_models": list(error.known_models)}
         case _:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 
+from service.admission import Admission
 from service.errors import NotReadyError
 from service.inference import Inference
 from service.models import ModelStore
@@ -13,11 +14,12 @@ from service.settings import Settings
 
 @dataclass(frozen=True)
 class Resources:
-    """The settings, the loaded models and the threads that run them."""
+    """The settings, the loaded models, the threads that run them and who may use those."""
 
     settings: Settings
     models: ModelStore
     inference: Inference
+    admission: Admission
 
 
 def set_resources(app: FastAPI, resources: Resources | None) -> None:
@@ -25,9 +27,22 @@ def set_resources(app: FastAPI, resources: Resources | None) -> None:
     app.state.resources = resources
 
 
+def ask_resources(app: FastAPI) -> Resources | None:
+    """Return the resources, or None while the service is not ready."""
+    resources: Resources | None = getattr(app.state, "resources", None)
+    return resources
+
+
+def stop_taking(app: FastAPI) -> None:
+    """Be not ready from now on, for good; requests that have their resources keep them."""
+    app.state.stopping = True
+
+
 def get_resources(request: Request) -> Resources:
-    """Return the resources; raises `NotReadyError` while there are none."""
-    resources: Resources | None = getattr(request.app.state, "resources", None)
+    """Return the resources; raises `NotReadyError` while there are none, and when stopping."""
+    if getattr(request.app.state, "stopping", False):
+        raise NotReadyError("the service is stopping: send the request to another one")
+    resources = ask_resources(request.app)
     if resources is None:
         raise NotReadyError("the models are not loaded: try again in a few seconds")
     return resources

@@ -8,9 +8,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.admission import Limits
+from service.logs import LogFormat
 from sharpening.codec import MAX_PIXELS
 from sharpening.degradation import PROFILES
 from sharpening.runtimes import RuntimeName
@@ -43,11 +45,22 @@ class Settings(BaseSettings):
     inference_threads: int = Field(
         default=0,
         ge=0,
-        description="CPU threads of each worker; 0 leaves it to PyTorch. "
-        "Workers times threads should not exceed the CPUs.",
+        description="CPU threads of each worker; 0 shares the CPUs of the process or its "
+        "container among the workers.",
     )
     codec_workers: int = Field(
-        default=2, ge=1, description="Pictures decoded or encoded at the same time."
+        default=0,
+        ge=0,
+        description="Pictures decoded or encoded at the same time; 0 is one for each CPU.",
+    )
+    watch_s: float = Field(
+        default=5,
+        ge=0,
+        description="Seconds between looks at the weights folder; 0 looks on SIGHUP only.",
+    )
+    canary_gain_db: float = Field(
+        default=0.2,
+        description="PSNR that new weights must gain on a drawn picture to replace old ones.",
     )
     max_megapixels: float = Field(
         default=MAX_PIXELS / 1e6, gt=0, description="Largest picture, checked before decoding."
@@ -60,6 +73,27 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=64 * 1024 * 1024, ge=1, description="Largest request body, counted as it arrives."
     )
+    max_bodies_bytes: int = Field(
+        default=512 * 1024 * 1024,
+        ge=1,
+        description="Bytes of all request bodies held at one time; what goes beyond is told 429.",
+    )
+    body_timeout_s: float = Field(
+        default=30, gt=0, description="Seconds that the next bytes of a request body may take."
+    )
+    max_megapixels_in_flight: float = Field(
+        default=16,
+        gt=0,
+        description="Megapixels worked on at one time; a larger picture is worked on alone.",
+    )
+    max_megapixels_queued: float = Field(
+        default=64, gt=0, description="Megapixels that may wait; what goes beyond is told 429."
+    )
+    max_wait_s: float = Field(
+        default=30,
+        gt=0,
+        description="Seconds that a picture may wait before it is told 429 instead of sharpened.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 takes a free one.")
     drain_timeout_s: int = Field(
@@ -67,6 +101,21 @@ class Settings(BaseSettings):
         ge=0,
         description="Seconds that requests under way have to end once the service is told to stop.",
     )
+    drain_announce_s: float = Field(
+        default=0,
+        ge=0,
+        description="Seconds to go on answering, not ready, once told to stop, though idle.",
+    )
+    api_key: SecretStr | None = Field(
+        default=None,
+        min_length=8,
+        description="Key that clients must send as bearer token or X-API-Key; none if not set.",
+    )
+    cors_origins: str = Field(
+        default="",
+        description="Origins, divided by commas, whose pages may call the service; * for all.",
+    )
+    log_format: LogFormat = Field(default="plain", description="plain or json.")
     log_level: LogLevel = Field(default="info", description="debug, info, warning or error.")
 
     @model_validator(mode="before")
@@ -96,6 +145,20 @@ class Settings(BaseSettings):
     def max_evaluate_pixels(self) -> int:
         """The smaller of both limits, in pixels."""
         return min(self.max_pixels, round(self.max_evaluate_megapixels * 1e6))
+
+    @property
+    def origins(self) -> list[str]:
+        """The origins of `cors_origins`."""
+        return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
+
+    @property
+    def admission(self) -> Limits:
+        """What may be worked on and what may wait."""
+        return Limits(
+            in_flight_pixels=round(self.max_megapixels_in_flight * 1e6),
+            queued_pixels=round(self.max_megapixels_queued * 1e6),
+            wait_s=self.max_wait_s,
+        )
 
 
 def name_variables() -> list[str]:
