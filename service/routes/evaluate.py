@@ -10,12 +10,13 @@ from pydantic import BaseModel, Field
 
 from service.access import Work, note_work
 from service.bodies import PAIR_BODY, read_pair
-from service.models import Model
+from service.models import Model, Stoppable
 from service.negotiation import FORMATS_OF_MEDIA_TYPES, choose_media_type
+from service.presence import run_while_connected
 from service.problems import describe_problems
-from service.resources import ReadyResources
+from service.resources import ReadyResources, Resources
 from service.spans import Spans
-from sharpening.codec import MEDIA_TYPES, Format, Image, decode, encode
+from sharpening.codec import MEDIA_TYPES, Format, Image, decode, encode, read_size
 from sharpening.degradation import Degradation
 from sharpening.evaluation import Evaluation, evaluate
 from sharpening.metrics import Score, check_pair
@@ -23,6 +24,8 @@ from sharpening.metrics import Score, check_pair
 router = APIRouter(tags=["evaluate"])
 
 _JSON = "application/json"
+_KIND = "evaluate"
+"""What admission measures the pace of: scoring takes longer than sharpening."""
 
 
 class Judgement(BaseModel):
@@ -63,35 +66,47 @@ class Pair:
                 for media_type in MEDIA_TYPES.values()
             },
         },
-        **describe_problems(400, 406, 413, 415, 422, 500, 503),
+        **describe_problems(400, 406, 408, 413, 415, 422, 429, 500, 503),
     },
 )
 async def evaluate_pair(request: Request, resources: ReadyResources) -> Response:
     files = await read_pair(request)
+    accept = request.headers.get("accept")
+    response, done = await run_while_connected(request, _evaluate(files, resources, accept=accept))
+    note_work(request, done)
+    return response
+
+
+async def _evaluate(
+    files: tuple[bytes, bytes | None], resources: Resources, *, accept: str | None
+) -> tuple[Response, Work]:
     inference, models = resources.inference, resources.models.judged
-    opened = await inference.run_codec(
-        partial(
-            _open,
-            *files,
-            degradation=models["student"].card.degradation,
-            accept=request.headers.get("accept"),
-            max_pixels=resources.settings.max_evaluate_pixels,
+    max_pixels = resources.settings.max_evaluate_pixels
+    width, height = await inference.peek(partial(read_size, files[0], max_pixels=max_pixels))
+    async with resources.admission.admit(width * height, kind=_KIND) as place:
+        opened = await inference.run_codec(
+            partial(
+                _open,
+                *files,
+                degradation=models["student"].card.degradation,
+                accept=accept,
+                max_pixels=max_pixels,
+            )
         )
-    )
-    pair = opened.value
-    engines = {role: model.engine for role, model in models.items()}
-    judged = await inference.run_model(
-        partial(evaluate, pair.reference.pixels, pair.blurred.pixels, engines)
-    )
-    evaluation, sharpened = judged.value
-    judgement = _judge(evaluation, models, pair.degradation)
-    result = pair.blurred.with_pixels(sharpened["student"])
-    answered = await inference.run_codec(partial(_answer, judgement, result, pair.format))
-    spans = Spans.of(opened, judged, answered)
-    note_work(request, Work(result.pixels.size // 3, spans))
+        pair = opened.value
+        engines = {role: Stoppable(model.engine, place.check) for role, model in models.items()}
+        judged = await inference.run_model(
+            partial(evaluate, pair.reference.pixels, pair.blurred.pixels, engines),
+            on_cancel=place.abandon,
+        )
+        evaluation, sharpened = judged.value
+        judgement = _judge(evaluation, models, pair.degradation)
+        result = pair.blurred.with_pixels(sharpened["student"])
+        answered = await inference.run_codec(partial(_answer, judgement, result, pair.format))
+    spans = Spans.of(opened, judged, answered, waited_s=place.waited_s)
     response = answered.value
     response.headers["Server-Timing"] = spans.server_timing
-    return response
+    return response, Work(width * height, spans)
 
 
 def _open(
