@@ -35,9 +35,9 @@ def main() -> None:
     pair = draw_pair(options.width, options.height)
     megapixels = options.width * options.height / 1e6
     print(
-        f"{options.width}x{options.height} ({megapixels:.2f} megapixels), one thread, the best of"
+        f"{options.width}x{options.height} ({megapixels:.2f} megapixels): CPU time of all threads"
     )
-    print(f"{options.repeats} runs in ms; memory is what is allocated beside the pictures, in MB\n")
+    print(f"in ms, the best of {options.repeats} runs; memory beside the pictures' own in MB\n")
     print("| | ours | scikit-image | our memory | scikit-image's |\n|---|---|---|---|---|")
     theirs = _list_theirs()
     for name, ours in OURS.items():

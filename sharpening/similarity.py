@@ -58,8 +58,7 @@ def make_gaussian_window(sigma: float, size: int) -> Window:
 def mean_similarity(reference: Pixels, image: Pixels, window: Window) -> float:
     """Return the mean over all windows and channels of two `(H, W, 3)` uint8 pictures.
 
-    Both sides are at least as long as the window's. Memory does not depend on their
-    size.
+    Both sides are at least as long as the window's. Memory does not depend on their size.
     """
     spread = _spread(window)
     rows, columns = (side - window.reach for side in reference.shape[:2])
@@ -71,7 +70,7 @@ def mean_similarity(reference: Pixels, image: Pixels, window: Window) -> float:
         )
         moments = _weigh(_stack(reference[tile], image[tile]), spread, window.reach)
         total += _sum_similarity(moments, window.variance_factor)
-    return total / float(rows * columns * reference.shape[2])
+    return float(total / (rows * columns * 3))
 
 
 def _spread(window: Window) -> Floats:
