@@ -11,12 +11,13 @@ from fastapi.responses import RedirectResponse
 
 from service.access import AccessLog
 from service.admission import Admission
+from service.batches.gate import Gate
 from service.bodies import BodyLimit
 from service.inference import Inference
 from service.models import ModelStore, load_models, warm_up
 from service.problems import UnexpectedErrors, install_problems
 from service.resources import Resources, set_resources
-from service.routes import evaluate, health, models, sharpen
+from service.routes import batch, evaluate, health, models, sharpen
 from service.settings import Settings
 from sharpening.errors import SharpeningError
 
@@ -72,7 +73,7 @@ def create_app(
     )
     _add_middleware(app, settings)
     install_problems(app)
-    for module in (sharpen, evaluate, models, health):
+    for module in (sharpen, evaluate, batch, models, health):
         app.include_router(module.router)
     app.add_api_route("/", _show_documentation, include_in_schema=False)
     return app
@@ -84,7 +85,8 @@ async def _become_ready(
     loaded = await inference.run_model(partial(load, settings))
     await inference.run_model(partial(warm_up, loaded.value))
     admission = Admission(settings.admission)
-    set_resources(app, Resources(settings, loaded.value, inference, admission))
+    batches = Gate(admission, max_batches=settings.max_batches)
+    set_resources(app, Resources(settings, loaded.value, inference, admission, batches))
     logger.info("ready")
 
 
@@ -107,6 +109,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         max_bytes=settings.max_body_bytes,
         max_bytes_together=settings.max_bodies_bytes,
         timeout_s=settings.body_timeout_s,
+        spooled={batch.PATH: settings.max_batch_bytes},
     )
     app.add_middleware(UnexpectedErrors)
     app.add_middleware(AccessLog)
