@@ -27,6 +27,9 @@ class Work:
     pixels: int
     spans: Spans
 
+    def __add__(self, other: "Work") -> "Work":
+        return Work(self.pixels + other.pixels, self.spans + other.spans)
+
 
 class AccessLog:
     """ASGI middleware: gives each request an id, answers it as `X-Request-ID`, logs one line.
@@ -60,8 +63,9 @@ class AccessLog:
 
 
 def note_work(request: Request, work: Work) -> None:
-    """Tell the log line of this request what was done."""
-    request.state.work = work
+    """Tell the log line of this request what was done; what was told before is added to."""
+    before: Work | None = getattr(request.state, "work", None)
+    request.state.work = work if before is None else before + work
 
 
 def _choose_id(sent: str) -> str:

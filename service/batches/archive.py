@@ -61,14 +61,14 @@ def list_archive(spool: Spool, *, max_bytes: int, max_file_bytes: int) -> Iterat
 
 
 def _split(member: ZipInfo) -> tuple[str, ...]:
-    """Return the parts of the name; some packers write them Windows' way."""
-    return PurePosixPath(member.filename.replace("\\", "/")).parts or ("",)
+    """Return the parts of the name; some packers write them Windows' way, or from the root."""
+    return PurePosixPath(member.filename.replace("\\", "/").lstrip("/")).parts or ("",)
 
 
 def _is_incidental(member: ZipInfo) -> bool:
     parts = _split(member)
     hidden = any(part.startswith(".") and part != ".." for part in parts)
-    return member.is_dir() or hidden or "__MACOSX" in parts
+    return member.filename.endswith(("/", "\\")) or hidden or "__MACOSX" in parts
 
 
 def _read(archive: ZipFile, member: ZipInfo, max_bytes: int) -> bytes:

@@ -12,6 +12,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
+from service.access import Work
 from service.batches.files import Entry
 from service.batches.gate import Gate
 from service.batches.lines import Line, PictureLine, ProblemLine, summarise_lines
@@ -19,6 +20,7 @@ from service.inference import Inference
 from service.judging import Pair, Scores, judge_pair, open_pair
 from service.models import Model
 from service.problems import describe_error
+from service.spans import Spans
 from sharpening.codec import read_size
 from sharpening.degradation import Degradation
 
@@ -34,6 +36,8 @@ class Judge:
     gate: Gate
     max_pixels: int
     request_id: str
+    note: Callable[[Work], None]
+    """Is told of every picture that was judged."""
 
     @property
     def degradation(self) -> Degradation:
@@ -56,6 +60,8 @@ class Judge:
         async with self.gate.admit(width * height) as place:
             opened = await self.inference.run_codec(partial(self._open, reference, entry))
             judged = await judge_pair(opened.value, self.models, self.inference, place)
+        spans = Spans.of(opened, judged, waited_s=place.waited_s)
+        self.note(Work(width * height, spans))
         return judged.value.scores
 
     def _open(self, reference: bytes, entry: Entry) -> Pair:

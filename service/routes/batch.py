@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from service.access import note_work
 from service.batches.intake import BATCH_BODY, receive_batch
 from service.batches.lines import LINES, MEDIA_TYPE, Line
 from service.batches.spool import Spool
@@ -81,6 +83,7 @@ async def _begin(
         resources.batches,
         settings.max_evaluate_pixels,
         request.state.request_id,
+        partial(note_work, request),
     )
     # one more than networks run, so that the next is opened meanwhile
     return judge_batch(entries, judge, at_once=settings.inference_workers + 1)
