@@ -14,6 +14,9 @@ from service.app import create_app
 from service.logs import make_handler
 from service.server import Server
 from service.settings import Settings, name_variables
+from sharpening.memory import keep_freed_memory, share_arenas
+
+_ARENAS = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -23,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         case "serve":
             settings = _read_settings(host=options.host, port=options.port)
             configure_logging(settings)
+            keep_freed_memory()
+            share_arenas(_ARENAS)
             serve(settings)
 
 
