@@ -8,7 +8,7 @@ import pytest
 import skimage.data
 from PIL import Image as PillowImage
 
-from benchmarks import baselines, contact_sheet, quality
+from benchmarks import baselines, contact_sheet, metrics, quality
 from benchmarks.damages import GRID, NOTHING
 from sharpening.degradation import PaperDegradation
 from sharpening.metrics import psnr
@@ -76,3 +76,13 @@ def test_every_detail_names_a_damage_that_there_is() -> None:
     known = {None, NOTHING, *GRID}
     details = [each for sheet in contact_sheet.SHEETS.values() for each in sheet]
     assert {each.damage for each in details} <= known
+
+
+def test_the_times_of_the_metrics_stand_beside_scikit_images(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["--width", "40", "--height", "30", "--repeats", "1"]
+    monkeypatch.setattr(sys, "argv", ["metrics", *small])
+    metrics.main()
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert [row.split(" | ")[0] for row in rows[1:]] == [f"| {name}" for name in metrics.OURS]

@@ -1,6 +1,9 @@
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import torch
@@ -130,3 +133,27 @@ async def test_a_header_is_looked_at_while_everything_else_is_busy(inference: In
 
     release.set()
     await asyncio.gather(*busy)
+
+
+async def test_what_failed_lets_go_of_what_it_was_given(inference: Inference) -> None:
+    """Not only when the garbage collector comes by: it may be a picture of 64 MB."""
+
+    def fail(_: Held) -> None:
+        raise LookupError("as planned")
+
+    held = Held()
+    kept = weakref.ref(held)
+    gc.disable()
+    try:
+        with pytest.raises(LookupError):
+            await inference.run_codec(partial(fail, held))
+        del held
+        async with asyncio.timeout(PATIENCE_S):
+            while kept() is not None:  # until the thread, too, has let go
+                await asyncio.sleep(0.001)
+    finally:
+        gc.enable()
+
+
+class Held:
+    """Something to be given to work."""
