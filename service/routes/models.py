@@ -34,10 +34,11 @@ class ModelDescription(BaseModel):
 @router.get("/models", summary="Which models are loaded?", responses=describe_problems(503))
 async def list_models(resources: ReadyResources) -> list[ModelDescription]:
     store = resources.models
-    return [_describe(model, store.names_of(model)) for model in store.models]
+    return [describe_model(model, store.names_of(model)) for model in store.models]
 
 
-def _describe(model: Model, names: list[str]) -> ModelDescription:
+def describe_model(model: Model, names: list[str]) -> ModelDescription:
+    """Return what is told of a model that answers to these names."""
     card = model.card
     return ModelDescription(
         name=model.name,
