@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 
 from service.access import AccessLog
+from service.admission import Admission
 from service.bodies import BodyLimit
 from service.inference import Inference
 from service.models import ModelStore, load_models, warm_up
@@ -82,7 +83,8 @@ async def _become_ready(
 ) -> None:
     loaded = await inference.run_model(partial(load, settings))
     await inference.run_model(partial(warm_up, loaded.value))
-    set_resources(app, Resources(settings, loaded.value, inference))
+    admission = Admission(settings.admission)
+    set_resources(app, Resources(settings, loaded.value, inference, admission))
     logger.info("ready")
 
 
@@ -100,7 +102,12 @@ async def _try(start: Callable[[], Awaitable[None]], give_up: Callable[[], None]
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Add from the inside out: the last one added sees a request first."""
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=settings.max_body_bytes,
+        max_bytes_together=settings.max_bodies_bytes,
+        timeout_s=settings.body_timeout_s,
+    )
     app.add_middleware(UnexpectedErrors)
     app.add_middleware(AccessLog)
 

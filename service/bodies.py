@@ -3,6 +3,7 @@
 Never decodes a picture. Starlette's own limit on parts does not bound files, hence the counting.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -12,7 +13,7 @@ from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import BodyTooLargeError, BrokenFormError
+from service.errors import BodyTooLargeError, BrokenFormError, SlowBodyError, TooBusyError
 from sharpening.codec import MEDIA_TYPES
 from sharpening.errors import BrokenImageError, ParameterError, UnsupportedImageError
 
@@ -49,14 +50,21 @@ PAIR_BODY: dict[str, Any] = {
 
 
 class BodyLimit:
-    """ASGI middleware: reading more than `max_bytes` of a body raises `BodyTooLargeError`.
+    """ASGI middleware: counts the bytes of a body as they come, and of all bodies together.
 
-    A body that declares its length is refused before its first byte is read.
+    Reading more than `max_bytes` raises `BodyTooLargeError`; a body that declares its length is
+    refused before its first byte is read. More than `max_bytes_together` in all requests at one
+    time raises `TooBusyError`, and `timeout_s` without a byte `SlowBodyError`.
     """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, max_bytes: int, max_bytes_together: int, timeout_s: float
+    ) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.max_bytes_together = max(max_bytes, max_bytes_together)
+        self.timeout_s = timeout_s
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -65,18 +73,39 @@ class BodyLimit:
         declared = Headers(scope=scope).get("content-length", "")
         too_large = declared.isdecimal() and int(declared) > self.max_bytes
         received = 0
+        ended = False
 
         async def receive_and_count() -> Message:
-            nonlocal received
+            nonlocal received, ended
             if too_large:
                 raise BodyTooLargeError(self.max_bytes)
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self.max_bytes:
-                raise BodyTooLargeError(self.max_bytes)
+            message = await (receive() if ended else self._receive_in_time(receive))
+            ended = not message.get("more_body", False)
+            size = len(message.get("body", b""))
+            received += size
+            self._held += size
+            self._check(received)
             return message
 
-        await self.app(scope, receive_and_count, send)
+        try:
+            await self.app(scope, receive_and_count, send)
+        finally:
+            self._held -= received
+
+    async def _receive_in_time(self, receive: Receive) -> Message:
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                return await receive()
+        except TimeoutError as error:
+            raise SlowBodyError(
+                f"no byte of the request body came for {self.timeout_s:g} s: send it again"
+            ) from error
+
+    def _check(self, received: int) -> None:
+        if received > self.max_bytes:
+            raise BodyTooLargeError(self.max_bytes)
+        if self._held > self.max_bytes_together:
+            raise TooBusyError("too many request bodies are held already: try again later", 1.0)
 
 
 async def read_image(request: Request) -> bytes:

@@ -3,6 +3,7 @@
 What each becomes in HTTP stands in `problems`.
 """
 
+import math
 from collections.abc import Sequence
 
 from sharpening.errors import SharpeningError
@@ -38,3 +39,19 @@ class BrokenFormError(ServiceError):
 
 class NotAcceptableError(ServiceError):
     """No media type that the client accepts can hold the answer."""
+
+
+class TooBusyError(ServiceError):
+    """There is no room for this request now, or it waited too long for some."""
+
+    def __init__(self, reason: str, retry_after_s: float) -> None:
+        self.retry_after_s = math.ceil(retry_after_s)
+        super().__init__(reason)
+
+
+class AbandonedError(ServiceError):
+    """The client went away, so that nobody waits for the result."""
+
+
+class SlowBodyError(ServiceError):
+    """The rest of a request body did not come in time."""

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -23,8 +24,12 @@ class Timed(Generic[Result]):
     ran_s: float
 
 
+def _do_nothing() -> None:
+    """Let the work end by itself."""
+
+
 class Inference:
-    """Two groups of threads: one for networks, one for decoding and encoding."""
+    """Threads in groups: for networks, for decoding and encoding, for looking at headers."""
 
     def __init__(self, *, workers: int, threads: int, codec_workers: int) -> None:
         """`threads` is the number of CPU threads of each of the `workers`; 0 is PyTorch's own."""
@@ -32,22 +37,35 @@ class Inference:
             workers, "model", initializer=limit_threads, initargs=(threads,)
         )
         self._codec = ThreadPoolExecutor(codec_workers, "codec")
+        self._peeks = ThreadPoolExecutor(1, "peek")
 
-    async def run_model(self, work: Callable[[], Result]) -> Timed[Result]:
-        """Do `work` in a thread for networks."""
-        return await _run(self._models, work)
+    async def run_model(
+        self, work: Callable[[], Result], *, on_cancel: Callable[[], None] = _do_nothing
+    ) -> Timed[Result]:
+        """Do `work` in a thread for networks; `on_cancel` may tell it to stop early."""
+        return await _run(self._models, work, on_cancel)
 
     async def run_codec(self, work: Callable[[], Result]) -> Timed[Result]:
         """Do `work` in a thread for decoding and encoding."""
-        return await _run(self._codec, work)
+        return await _run(self._codec, work, _do_nothing)
+
+    async def peek(self, work: Callable[[], Result]) -> Result:
+        """Do `work`, which is short, in a thread that never waits for longer work."""
+        return (await _run(self._peeks, work, _do_nothing)).value
 
     def close(self) -> None:
         """Wait for what is running, drop what is queued and end the threads."""
-        self._models.shutdown(cancel_futures=True)
-        self._codec.shutdown(cancel_futures=True)
+        for executor in (self._models, self._codec, self._peeks):
+            executor.shutdown(cancel_futures=True)
 
 
-async def _run(executor: Executor, work: Callable[[], Result]) -> Timed[Result]:
+async def _run(
+    executor: Executor, work: Callable[[], Result], on_cancel: Callable[[], None]
+) -> Timed[Result]:
+    """Do `work` in a thread of `executor`.
+
+    One that is cancelled still waits for its thread, if it has one: only then is what it held free.
+    """
     asked_s = time.perf_counter()
 
     def measure() -> Timed[Result]:
@@ -55,7 +73,15 @@ async def _run(executor: Executor, work: Callable[[], Result]) -> Timed[Result]:
         value = work()
         return Timed(value, started_s - asked_s, time.perf_counter() - started_s)
 
-    return await asyncio.get_running_loop().run_in_executor(executor, measure)
+    submitted = executor.submit(copy_context().run, measure)
+    running = asyncio.wrap_future(submitted)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        on_cancel()
+        if not submitted.cancel():
+            await asyncio.wait([running])
+        raise
 
 
 def limit_threads(threads: int) -> None:

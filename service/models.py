@@ -4,11 +4,13 @@ Never runs a picture through a model but to warm it up, and never reads the envi
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from service.errors import UnknownModelError
 from service.settings import Settings
@@ -32,6 +34,18 @@ class Model:
     card: Card
     runtime: Runtime
     engine: Engine
+
+
+@dataclass(frozen=True)
+class Stoppable:
+    """An engine that asks `check` before each tile, which may raise to stop it."""
+
+    engine: Engine
+    check: Callable[[], None]
+
+    def sharpen(self, blurred: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the sharpened picture, shape and dtype as given."""
+        return self.engine.sharpen(blurred, before_tile=self.check)
 
 
 class ModelStore:

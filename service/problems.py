@@ -23,6 +23,8 @@ from service.errors import (
     BrokenFormError,
     NotAcceptableError,
     NotReadyError,
+    SlowBodyError,
+    TooBusyError,
     UnknownModelError,
 )
 from sharpening.errors import (
@@ -58,6 +60,7 @@ KINDS: dict[type[SharpeningError], Kind] = {
     BrokenImageError: Kind(400, "broken-image", "The picture is damaged"),
     UnknownModelError: Kind(404, "unknown-model", "No such model"),
     NotAcceptableError: Kind(406, "not-acceptable", "No accepted format can hold the answer"),
+    SlowBodyError: Kind(408, "slow-body", "The request did not come in time"),
     BodyTooLargeError: Kind(413, "body-too-large", "The request has too many bytes"),
     ImageTooLargeError: Kind(413, "image-too-large", "The picture has too many pixels"),
     UnsupportedImageError: Kind(415, "unsupported-image", "Pictures of this kind are not handled"),
@@ -65,6 +68,7 @@ KINDS: dict[type[SharpeningError], Kind] = {
     SizeMismatchError: Kind(422, "size-mismatch", "The pictures differ in size"),
     ImageError: Kind(422, "unusable-image", "The picture cannot be used for this"),
     ParameterError: Kind(422, "bad-parameter", "A parameter is missing or out of range"),
+    TooBusyError: Kind(429, "too-busy", "The service has too much to do"),
     NotReadyError: Kind(503, "not-ready", "The service is not ready"),
 }
 """Errors that are not here, nor below one that is, are unexpected: 500."""
@@ -159,7 +163,10 @@ def _respond(
 
 async def _answer_domain_error(request: Request, error: Exception) -> Response:
     kind = next(KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in KINDS)
-    return _respond(request, kind, str(error), extensions=_extend(error))
+    headers = None
+    if isinstance(error, TooBusyError):
+        headers = {"Retry-After": str(error.retry_after_s)}
+    return _respond(request, kind, str(error), extensions=_extend(error), headers=headers)
 
 
 async def _answer_invalid_request(request: Request, error: Exception) -> Response:
@@ -187,6 +194,8 @@ def _extend(error: Exception) -> Extensions:
             }
         case BodyTooLargeError():
             return {"limit_bytes": error.limit_bytes}
+        case TooBusyError():
+            return {"retry_after_s": error.retry_after_s}
         case UnknownModelError():
             return {"known_models": list(error.known_models)}
         case _:

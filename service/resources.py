@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 
+from service.admission import Admission
 from service.errors import NotReadyError
 from service.inference import Inference
 from service.models import ModelStore
@@ -13,11 +14,12 @@ from service.settings import Settings
 
 @dataclass(frozen=True)
 class Resources:
-    """The settings, the loaded models and the threads that run them."""
+    """The settings, the loaded models, the threads that run them and who may use those."""
 
     settings: Settings
     models: ModelStore
     inference: Inference
+    admission: Admission
 
 
 def set_resources(app: FastAPI, resources: Resources | None) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.admission import Limits
 from sharpening.codec import MAX_PIXELS
 from sharpening.degradation import PROFILES
 from sharpening.runtimes import RuntimeName
@@ -60,6 +61,27 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=64 * 1024 * 1024, ge=1, description="Largest request body, counted as it arrives."
     )
+    max_bodies_bytes: int = Field(
+        default=512 * 1024 * 1024,
+        ge=1,
+        description="Bytes of all request bodies held at one time; what goes beyond is told 429.",
+    )
+    body_timeout_s: float = Field(
+        default=30, gt=0, description="Seconds that the next bytes of a request body may take."
+    )
+    max_megapixels_in_flight: float = Field(
+        default=16,
+        gt=0,
+        description="Megapixels worked on at one time; a larger picture is worked on alone.",
+    )
+    max_megapixels_queued: float = Field(
+        default=64, gt=0, description="Megapixels that may wait; what goes beyond is told 429."
+    )
+    max_wait_s: float = Field(
+        default=30,
+        gt=0,
+        description="Seconds that a picture may wait before it is told 429 instead of sharpened.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 takes a free one.")
     drain_timeout_s: int = Field(
@@ -96,6 +118,15 @@ class Settings(BaseSettings):
     def max_evaluate_pixels(self) -> int:
         """The smaller of both limits, in pixels."""
         return min(self.max_pixels, round(self.max_evaluate_megapixels * 1e6))
+
+    @property
+    def admission(self) -> Limits:
+        """What may be worked on and what may wait."""
+        return Limits(
+            in_flight_pixels=round(self.max_megapixels_in_flight * 1e6),
+            queued_pixels=round(self.max_megapixels_queued * 1e6),
+            wait_s=self.max_wait_s,
+        )
 
 
 def name_variables() -> list[str]:

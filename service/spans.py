@@ -8,7 +8,7 @@ from service.inference import Timed
 
 @dataclass(frozen=True)
 class Spans:
-    """Seconds of one request: decoding, waiting for threads, the network, encoding."""
+    """Seconds of one request: decoding, waiting for a turn, the network, encoding."""
 
     decode_s: float
     queue_s: float
@@ -16,10 +16,17 @@ class Spans:
     encode_s: float
 
     @classmethod
-    def of(cls, decoded: Timed[Any], modelled: Timed[Any], encoded: Timed[Any]) -> "Spans":
-        """Add up the three steps; `queue_s` is what they waited for a thread, together."""
-        waited_s = decoded.waited_s + modelled.waited_s + encoded.waited_s
-        return cls(decoded.ran_s, waited_s, modelled.ran_s, encoded.ran_s)
+    def of(
+        cls,
+        decoded: Timed[Any],
+        modelled: Timed[Any],
+        encoded: Timed[Any],
+        *,
+        waited_s: float = 0.0,
+    ) -> "Spans":
+        """Add up the three steps; `queue_s` is `waited_s` and what they waited for threads."""
+        queue_s = waited_s + decoded.waited_s + modelled.waited_s + encoded.waited_s
+        return cls(decoded.ran_s, queue_s, modelled.ran_s, encoded.ran_s)
 
     @property
     def server_timing(self) -> str:

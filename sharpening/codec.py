@@ -136,6 +136,18 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
     return _separate(upright, format_, exif)
 
 
+def read_size(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Return width and height of the picture in `data`, by its header alone.
+
+    Cheap: no pixel is decoded, and what lies behind the header may still be damaged. Raises as
+    `decode` does for what the header shows.
+    """
+    source = _open(data, max_pixels)
+    if source.width * source.height > max_pixels:
+        raise ImageTooLargeError(width=source.width, height=source.height, max_pixels=max_pixels)
+    return source.size
+
+
 def encode(image: Image, format_: Format | None = None, *, quality: int | None = None) -> bytes:
     """Return the picture as a file of `format_` (default: the one it came in).
 

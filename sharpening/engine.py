@@ -3,6 +3,7 @@
 Keeps no state of a request on itself, knows neither threads nor queues, and catches nothing.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,10 @@ _HALOS_PER_TILE = 6
 """With the halo at a sixth of a tile, at most 5/9 of the work is spent on overlap."""
 
 Pixels = npt.NDArray[Any]
+
+
+def _go_on() -> None:
+    """Let the next tile be run."""
 
 
 class Engine:
@@ -38,11 +43,18 @@ class Engine:
                 f"tile_px is {self.tile_px}; this network needs more than {2 * self.halo_px}"
             )
 
-    def sharpen(self, blurred: Pixels, *, strength: float = 1.0) -> Pixels:
+    def sharpen(
+        self,
+        blurred: Pixels,
+        *,
+        strength: float = 1.0,
+        before_tile: Callable[[], None] = _go_on,
+    ) -> Pixels:
         """Return the sharpened picture: `(H, W, 3)` RGB, uint8 or uint16, dtype and size as given.
 
         `strength` 0 returns the picture's own pixels, 1 the network's; between and up to 2 the
-        result is linear in it, rounded and clamped. Raises `ImageError` for any other array and
+        result is linear in it, rounded and clamped. `before_tile` is called before each run of the
+        network and may raise to stop. Raises `ImageError` for any other array and
         `ParameterError` for a strength outside [0, 2].
         """
         _check_pixels(blurred)
@@ -59,6 +71,7 @@ class Engine:
             multiple_of=self.runtime.multiple_of,
         )
         for tile in tiles:
+            before_tile()
             source = padded[tile.source]
             result = _mix(source, self.runtime.run(source[np.newaxis])[0], strength)[tile.kept]
             target = sharpened[tile.destination]

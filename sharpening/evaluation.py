@@ -43,6 +43,17 @@ class Summary(BaseModel):
     missing: int = 0
 
 
+class ScoreSummary(BaseModel):
+    """What one model comes to on many pictures: each figure of `Score`, summed up."""
+
+    model_config = ConfigDict(frozen=True)
+
+    psnr: Summary
+    ssim: Summary
+    ssim_gaussian: Summary
+    psnr_y: Summary
+
+
 def evaluate(
     reference: Pixels, blurred: Pixels, sharpeners: Mapping[str, Sharpener]
 ) -> tuple[Evaluation, dict[str, Pixels]]:
@@ -75,4 +86,12 @@ def summarise(values: Sequence[float | None]) -> Summary:
         min=min(present),
         count=len(present),
         missing=len(values) - len(present),
+    )
+
+
+def summarise_scores(scores: Sequence[Score]) -> ScoreSummary:
+    """Return each figure's mean, median and minimum over the pictures."""
+    figures = ScoreSummary.model_fields
+    return ScoreSummary(
+        **{name: summarise([getattr(each, name) for each in scores]) for name in figures}
     )

@@ -7,7 +7,7 @@ import pytest
 import skimage.data
 from PIL import Image as PillowImage
 
-from benchmarks import before_after, quality
+from benchmarks import before_after, metrics, quality
 
 REPOSITORY = Path(__file__).parents[1]
 WEIGHTS = [str(path) for path in sorted((REPOSITORY / "weights").glob("paper-*.safetensors"))]
@@ -48,3 +48,13 @@ def test_the_picture_shows_input_models_and_original(
     before_after.main()
     with PillowImage.open(drawn) as picture:
         assert min(picture.size) > 2 * 2 * 240  # two rows of two panels, enlarged
+
+
+def test_the_times_of_the_metrics_stand_beside_scikit_images(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["--width", "40", "--height", "30", "--repeats", "1"]
+    monkeypatch.setattr(sys, "argv", ["metrics", *small])
+    metrics.main()
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert [row.split(" | ")[0] for row in rows[1:]] == [f"| {name}" for name in metrics.OURS]

@@ -6,46 +6,40 @@ from functools import partial
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from service.access import Work, note_work
 from service.bodies import PAIR_BODY, read_pair
-from service.models import Model
+from service.judging import KIND, Pair, Scores, judge_pair, open_pair
 from service.negotiation import FORMATS_OF_MEDIA_TYPES, choose_media_type
+from service.presence import run_while_connected
 from service.problems import describe_problems
-from service.resources import ReadyResources
+from service.resources import ReadyResources, Resources
 from service.spans import Spans
-from sharpening.codec import MEDIA_TYPES, Format, Image, decode, encode
+from sharpening.codec import MEDIA_TYPES, Format, Image, encode, read_size
 from sharpening.degradation import Degradation
-from sharpening.evaluation import Evaluation, evaluate
-from sharpening.metrics import Score, check_pair
+from sharpening.metrics import DEFINITIONS
 
 router = APIRouter(tags=["evaluate"])
 
 _JSON = "application/json"
 
 
-class Judgement(BaseModel):
-    """The scores of one pair; all but the last are against the reference."""
+class Judgement(Scores):
+    """The scores of one pair, and what they are scores of."""
 
     definition: dict[str, str] = Field(description="What each figure is.")
     models: dict[str, str] = Field(description="Which model had each role, by its short name.")
     degradation: Degradation | None = Field(
         description="How the reference was blurred here; null if a blurred picture was sent."
     )
-    input: Score
-    student: Score
-    teacher: Score | None = Field(description="Null if no teacher is loaded.")
-    student_vs_teacher: Score | None
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two decoded pictures of one size; `format` is None for an answer in JSON."""
+class Job:
+    """A pair to judge; `format` is None for an answer in JSON."""
 
-    reference: Image
-    blurred: Image
-    degradation: Degradation | None
+    pair: Pair
     format: Format | None
 
 
@@ -63,35 +57,48 @@ class Pair:
                 for media_type in MEDIA_TYPES.values()
             },
         },
-        **describe_problems(400, 406, 413, 415, 422, 500, 503),
+        **describe_problems(400, 406, 408, 413, 415, 422, 429, 500, 503),
     },
 )
 async def evaluate_pair(request: Request, resources: ReadyResources) -> Response:
     files = await read_pair(request)
+    accept = request.headers.get("accept")
+    response, done = await run_while_connected(request, _evaluate(files, resources, accept=accept))
+    note_work(request, done)
+    return response
+
+
+async def _evaluate(
+    files: tuple[bytes, bytes | None], resources: Resources, *, accept: str | None
+) -> tuple[Response, Work]:
     inference, models = resources.inference, resources.models.judged
-    opened = await inference.run_codec(
-        partial(
-            _open,
-            *files,
-            degradation=models["student"].card.degradation,
-            accept=request.headers.get("accept"),
-            max_pixels=resources.settings.max_evaluate_pixels,
+    max_pixels = resources.settings.max_evaluate_pixels
+    width, height = await inference.peek(partial(read_size, files[0], max_pixels=max_pixels))
+    async with resources.admission.admit(width * height, kind=KIND) as place:
+        opened = await inference.run_codec(
+            partial(
+                _open,
+                *files,
+                degradation=models["student"].card.degradation,
+                accept=accept,
+                max_pixels=max_pixels,
+            )
         )
-    )
-    pair = opened.value
-    engines = {role: model.engine for role, model in models.items()}
-    judged = await inference.run_model(
-        partial(evaluate, pair.reference.pixels, pair.blurred.pixels, engines)
-    )
-    evaluation, sharpened = judged.value
-    judgement = _judge(evaluation, models, pair.degradation)
-    result = pair.blurred.with_pixels(sharpened["student"])
-    answered = await inference.run_codec(partial(_answer, judgement, result, pair.format))
-    spans = Spans.of(opened, judged, answered)
-    note_work(request, Work(result.pixels.size // 3, spans))
+        job = opened.value
+        judged = await judge_pair(job.pair, models, inference, place)
+        judgement = Judgement(
+            **dict(judged.value.scores),
+            definition=DEFINITIONS,
+            models={role: model.name for role, model in models.items()},
+            degradation=job.pair.degradation,
+        )
+        answered = await inference.run_codec(
+            partial(_answer, judgement, judged.value.sharpened, job.format)
+        )
+    spans = Spans.of(opened, judged, answered, waited_s=place.waited_s)
     response = answered.value
     response.headers["Server-Timing"] = spans.server_timing
-    return response
+    return response, Work(width * height, spans)
 
 
 def _open(
@@ -101,35 +108,15 @@ def _open(
     degradation: Degradation,
     accept: str | None,
     max_pixels: int,
-) -> Pair:
-    reference = decode(reference_data, max_pixels=max_pixels)
-    if blurred_data is None:
-        blurred = reference.with_pixels(degradation.apply(reference.pixels))
-    else:
-        blurred = decode(blurred_data, max_pixels=max_pixels)
-    check_pair(reference.pixels, blurred.pixels)
-    applied = degradation if blurred_data is None else None
-    return Pair(reference, blurred, applied, _choose_answer(blurred, accept))
+) -> Job:
+    pair = open_pair(reference_data, blurred_data, degradation=degradation, max_pixels=max_pixels)
+    return Job(pair, _choose_answer(pair.blurred, accept))
 
 
 def _choose_answer(blurred: Image, accept: str | None) -> Format | None:
     """Return None for JSON, which is also what equal wishes mean, else the picture's format."""
     media_type = choose_media_type(blurred, accept=accept, others=[_JSON])
     return FORMATS_OF_MEDIA_TYPES.get(media_type)
-
-
-def _judge(
-    evaluation: Evaluation, models: dict[str, Model], degradation: Degradation | None
-) -> Judgement:
-    return Judgement(
-        definition=evaluation.definition,
-        models={role: model.name for role, model in models.items()},
-        degradation=degradation,
-        input=evaluation.input,
-        student=evaluation.models["student"],
-        teacher=evaluation.models.get("teacher"),
-        student_vs_teacher=evaluation.student_vs_teacher,
-    )
 
 
 def _answer(judgement: Judgement, result: Image, format_: Format | None) -> Response:

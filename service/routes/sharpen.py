@@ -13,10 +13,11 @@ from service.access import Work, note_work
 from service.bodies import IMAGE_BODY, read_image
 from service.models import Model
 from service.negotiation import choose_format
+from service.presence import run_while_connected
 from service.problems import describe_problems
-from service.resources import ReadyResources
+from service.resources import ReadyResources, Resources
 from service.spans import Spans
-from sharpening.codec import DEFAULT_QUALITY, MEDIA_TYPES, Format, Image, decode, encode
+from sharpening.codec import DEFAULT_QUALITY, MEDIA_TYPES, Format, Image, decode, encode, read_size
 from sharpening.engine import MAX_STRENGTH
 
 router = APIRouter(tags=["sharpen"])
@@ -82,7 +83,7 @@ class Job:
                 for media_type in MEDIA_TYPES.values()
             },
         },
-        **describe_problems(400, 404, 406, 413, 415, 422, 500, 503),
+        **describe_problems(400, 404, 406, 408, 413, 415, 422, 429, 500, 503),
     },
 )
 async def sharpen(
@@ -90,26 +91,40 @@ async def sharpen(
 ) -> Response:
     model = resources.models.get(query.model)
     data = await read_image(request)
-    accept, max_pixels = request.headers.get("accept"), resources.settings.max_pixels
-    inference = resources.inference
-    opened = await inference.run_codec(
-        partial(_open, data, query, model, accept=accept, max_pixels=max_pixels)
-    )
-    job = opened.value
-    sharpened = await inference.run_model(
-        partial(model.engine.sharpen, job.image.pixels, strength=query.strength)
-    )
-    result = job.image.with_pixels(sharpened.value)
-    encoded = await inference.run_codec(partial(encode, result, job.format, quality=query.quality))
-    spans = Spans.of(opened, sharpened, encoded)
-    note_work(request, Work(sharpened.value.size // 3, spans))
+    accept = request.headers.get("accept")
+    work = _sharpen(data, query, model, resources, accept=accept)
+    response, done = await run_while_connected(request, work)
+    note_work(request, done)
+    return response
+
+
+async def _sharpen(
+    data: bytes, query: SharpenQuery, model: Model, resources: Resources, *, accept: str | None
+) -> tuple[Response, Work]:
+    inference, max_pixels = resources.inference, resources.settings.max_pixels
+    width, height = await inference.peek(partial(read_size, data, max_pixels=max_pixels))
+    async with resources.admission.admit(width * height, kind=model.name) as place:
+        opened = await inference.run_codec(
+            partial(_open, data, query, model, accept=accept, max_pixels=max_pixels)
+        )
+        job = opened.value
+        run = partial(model.engine.sharpen, strength=query.strength, before_tile=place.check)
+        sharpened = await inference.run_model(
+            partial(run, job.image.pixels), on_cancel=place.abandon
+        )
+        result = job.image.with_pixels(sharpened.value)
+        encoded = await inference.run_codec(
+            partial(encode, result, job.format, quality=query.quality)
+        )
+    spans = Spans.of(opened, sharpened, encoded, waited_s=place.waited_s)
     headers = {
         "X-Model": model.name,
         "Server-Timing": spans.server_timing,
         "ETag": job.etag,
         "Vary": "Accept",
     }
-    return Response(encoded.value, headers=headers, media_type=MEDIA_TYPES[job.format])
+    response = Response(encoded.value, headers=headers, media_type=MEDIA_TYPES[job.format])
+    return response, Work(width * height, spans)
 
 
 def _open(

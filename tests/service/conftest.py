@@ -1,8 +1,10 @@
 """Small models in files, and the application around them with its real lifespan."""
 
+import dataclasses
 import io
 import os
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +17,10 @@ import torch
 from PIL import Image as PillowImage
 
 from service.app import create_app
+from service.models import ModelStore, load_models
 from service.settings import Settings
 from sharpening.degradation import PaperDegradation
+from sharpening.engine import Engine
 from sharpening.networks import Network, Student, Teacher
 from sharpening.networks.student import StudentConfig
 from sharpening.networks.teacher import TeacherConfig
@@ -25,6 +29,7 @@ from sharpening.weights import Card, Training, save_weights
 
 SaveNetwork = Callable[..., str]
 StartClient = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+_PATIENCE_S = 20
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +137,42 @@ def to_pixels() -> Callable[[bytes], np.ndarray]:
         return np.asarray(PillowImage.open(io.BytesIO(data)))
 
     return read
+
+
+class StalledRuntime:
+    """Once stalled, says when it runs and goes on when it is told to; until then just runs."""
+
+    name = "stalled"
+    device = "cpu"
+    receptive_field_px = 1
+    multiple_of = 1
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.release = threading.Event()
+        self.release.set()
+
+    def stall(self) -> None:
+        self.entered.clear()
+        self.release.clear()
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        self.entered.set()
+        assert self.release.wait(_PATIENCE_S), "the event loop was blocked"
+        return batch
+
+    def load(self, settings: Settings) -> ModelStore:
+        """Load the student of the settings with this in the place of its network."""
+        student = load_models(settings).get("student")
+        stalling = dataclasses.replace(student, runtime=self, engine=Engine(self))
+        return ModelStore([stalling], profile=settings.profile)
+
+
+@pytest.fixture
+def stalled() -> Iterator[StalledRuntime]:
+    runtime = StalledRuntime()
+    yield runtime
+    runtime.release.set()
 
 
 def _strengthen(network: Network) -> Network:

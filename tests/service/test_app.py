@@ -1,10 +1,10 @@
 """The application as a whole: its start, its document, and that nothing blocks its event loop."""
 
 import asyncio
-import dataclasses
 import logging
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import numpy as np
@@ -13,7 +13,6 @@ import pytest
 from service.app import create_app
 from service.models import ModelStore, load_models
 from service.settings import Settings
-from sharpening.engine import Engine
 from sharpening.errors import WeightsError
 
 pytestmark = pytest.mark.anyio
@@ -23,40 +22,14 @@ ToFile = Callable[..., bytes]
 PATIENCE_S = 20
 
 
-class StalledRuntime:
-    """Once stalled, says when it runs and goes on when it is told to; until then just runs."""
-
-    name = "stalled"
-    device = "cpu"
-    receptive_field_px = 1
-    multiple_of = 1
-
-    def __init__(self) -> None:
-        self.entered = threading.Event()
-        self.release = threading.Event()
-        self.release.set()
-
-    def stall(self) -> None:
-        self.entered.clear()
-        self.release.clear()
-
-    def run(self, batch: np.ndarray) -> np.ndarray:
-        self.entered.set()
-        assert self.release.wait(PATIENCE_S), "the event loop was blocked"
-        return batch
-
-
 async def test_health_answers_while_a_picture_is_in_the_network(
-    settings: Settings, start_client: StartClient, photograph: np.ndarray, to_file: ToFile
+    settings: Settings,
+    start_client: StartClient,
+    stalled: Any,
+    photograph: np.ndarray,
+    to_file: ToFile,
 ) -> None:
-    stalled = StalledRuntime()
-
-    def load(settings: Settings) -> ModelStore:
-        student = load_models(settings).get("student")
-        stalling = dataclasses.replace(student, runtime=stalled, engine=Engine(stalled))
-        return ModelStore([stalling], profile=settings.profile)
-
-    async with start_client(settings, load=load) as client:
+    async with start_client(settings, load=stalled.load) as client:
         stalled.stall()
         sharpening = asyncio.create_task(client.post("/sharpen", content=to_file(photograph)))
         assert await asyncio.to_thread(stalled.entered.wait, PATIENCE_S)

@@ -1,5 +1,6 @@
 """What is read as a picture, and that bytes are counted before anything parses them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import httpx
@@ -176,3 +177,48 @@ async def test_a_body_of_exactly_the_limit_is_read(
     answer = await limited.post("/sharpen", content=data)
 
     assert answer.status_code == 200
+
+
+async def test_all_bodies_together_are_bounded_and_their_end_makes_room(
+    settings: Settings,
+    start_client: Callable[..., object],
+    photograph: np.ndarray,
+    to_file: ToFile,
+) -> None:
+    tight = settings.model_copy(
+        update={"max_body_bytes": LIMIT_BYTES, "max_bodies_bytes": LIMIT_BYTES}
+    )
+    half_sent, go_on = asyncio.Event(), asyncio.Event()
+    data = to_file(photograph)
+
+    async def halting() -> AsyncIterator[bytes]:
+        yield data
+        half_sent.set()
+        await go_on.wait()
+
+    async with start_client(tight) as client:
+        first = asyncio.create_task(client.post("/sharpen", content=halting()))
+        await half_sent.wait()
+        refused = await client.post("/sharpen", content=bytes(LIMIT_BYTES - len(data) + 1))
+        go_on.set()
+        accepted = await first
+        later = await client.post("/sharpen", content=data)
+
+    assert refused.status_code == 429
+    assert refused.json()["type"] == "urn:sharpening:problem:too-busy"
+    assert refused.headers["retry-after"] == "1"
+    assert [accepted.status_code, later.status_code] == [200, 200]
+
+
+async def test_a_body_that_does_not_come_is_408(
+    settings: Settings, start_client: Callable[..., object]
+) -> None:
+    async def stall() -> AsyncIterator[bytes]:
+        yield b"begun"
+        await asyncio.Event().wait()
+
+    async with start_client(settings.model_copy(update={"body_timeout_s": 0.01})) as client:
+        answer = await client.post("/sharpen", content=stall())
+
+    assert answer.status_code == 408
+    assert answer.json()["type"] == "urn:sharpening:problem:slow-body"

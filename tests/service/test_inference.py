@@ -81,3 +81,52 @@ async def test_threads_of_a_worker_are_limited() -> None:
     finally:
         inference.close()
         torch.set_num_threads(before)
+
+
+async def test_work_that_is_cancelled_holds_its_caller_until_its_thread_is_free(
+    inference: Inference,
+) -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    def work() -> None:
+        entered.set()
+        assert release.wait(PATIENCE_S)
+
+    running = asyncio.create_task(inference.run_model(work, on_cancel=release.set))
+    assert await asyncio.to_thread(entered.wait, PATIENCE_S)
+    running.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert release.is_set()
+
+
+async def test_work_that_is_cancelled_before_a_thread_takes_it_never_runs(
+    inference: Inference,
+) -> None:
+    release, ran = threading.Event(), threading.Event()
+    busy = asyncio.create_task(inference.run_model(lambda: release.wait(PATIENCE_S)))
+    waiting = asyncio.create_task(inference.run_model(ran.set))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    release.set()
+    await busy
+    await inference.run_model(lambda: None)
+
+    assert not ran.is_set()
+
+
+async def test_a_header_is_looked_at_while_everything_else_is_busy(inference: Inference) -> None:
+    release = threading.Event()
+    busy = [
+        asyncio.create_task(run(lambda: release.wait(PATIENCE_S)))
+        for run in (inference.run_model, inference.run_codec)
+    ]
+
+    assert await inference.peek(lambda: "seen") == "seen"
+
+    release.set()
+    await asyncio.gather(*busy)

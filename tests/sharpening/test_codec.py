@@ -14,7 +14,7 @@ import skimage.data
 from PIL import Image as PillowImage
 from PIL import ImageCms, ImageOps, TiffImagePlugin
 
-from sharpening.codec import FORMATS, Format, Image, decode, encode
+from sharpening.codec import FORMATS, Format, Image, decode, encode, read_size
 from sharpening.errors import (
     BrokenImageError,
     CannotEncodeError,
@@ -607,3 +607,21 @@ def test_damaged_exif_is_a_named_error(photograph: Pixels) -> None:
     for format_ in ("png", "jpeg", "webp"):
         with pytest.raises(BrokenImageError, match="not a TIFF file"):
             decode(save_pixels(photograph, format_, exif=b"Exif\0\0rubbish"))
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_size_is_read_from_the_header_alone(photograph: Pixels, format_: Format) -> None:
+    data = save_pixels(photograph, format_)
+    needed = {"jpeg": 0.75, "png": 0.75, "tiff": 1, "webp": 1}[format_]  # Pillow wants all of these
+
+    assert read_size(data[: round(len(data) * needed)]) == (60, 48)
+
+
+def test_size_beyond_the_limit_is_refused_before_decoding(photograph: Pixels) -> None:
+    with pytest.raises(ImageTooLargeError):
+        read_size(save_pixels(photograph, "png"), max_pixels=60 * 48 - 1)
+
+
+def test_size_of_what_is_no_picture_is_refused() -> None:
+    with pytest.raises(UnsupportedImageError):
+        read_size(b"text")

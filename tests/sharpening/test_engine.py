@@ -162,6 +162,21 @@ def test_long_thin_picture_is_bounded_too() -> None:
     assert 64 < width <= 128
 
 
+def test_whoever_is_asked_before_each_tile_can_stop_the_work() -> None:
+    runtime = LocalMaximum()
+    asked = iter([None, None, LookupError("enough")])
+
+    def ask() -> None:
+        answer = next(asked)
+        if answer is not None:
+            raise answer
+
+    with pytest.raises(LookupError, match="enough"):
+        Engine(runtime, tile_px=128).sharpen(make_picture(901, 1203), before_tile=ask)
+
+    assert len(runtime.shapes) == 2
+
+
 def test_default_tile_has_room_for_many_halos() -> None:
     assert Engine(LocalMaximum()).tile_px == 512
     wide = Engine(LocalMaximum(declared_px=195, multiple_of=8))

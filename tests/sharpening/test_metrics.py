@@ -1,6 +1,7 @@
 """The metrics equal scikit-image's, and say so where they cannot be computed."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +82,52 @@ def test_one_level_in_one_px_is_not_identical(photograph: Pixels) -> None:
     result = score(photograph[:20, :20], image)
     assert not result.identical
     assert result.psnr == pytest.approx(10 * math.log10(255**2 * 1200))
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        (11, 11),
+        (12, 400),
+        (300, 11),
+        (29, 197),
+        (30, 198),
+        (31, 199),
+        (33, 203),
+        (61, 227),
+        (97, 13),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", ["random", "dark", "bright", "extreme"])
+def test_every_size_and_tone_equals_scikit_image(size: tuple[int, int], kind: str) -> None:
+    """Sizes lie round those at which tiles and their steps begin and end."""
+    generator = np.random.default_rng([*size])
+    low, high = {"random": (0, 256), "dark": (0, 3), "bright": (253, 256), "extreme": (0, 2)}[kind]
+    reference, image = generator.integers(low, high, (2, *size, 3), np.uint8)
+    if kind == "extreme":
+        reference, image = 255 * reference, 255 * image
+
+    result = score(reference, image)
+
+    shared = {"data_range": 255, "channel_axis": 2}
+    wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    uniform = structural_similarity(reference, image, **shared)
+    gaussian = structural_similarity(reference, image, **shared, **wang)
+    assert result.ssim == pytest.approx(uniform, abs=1e-9)
+    assert result.ssim_gaussian == pytest.approx(gaussian, abs=1e-9)
+    assert result.psnr == pytest.approx(peak_signal_noise_ratio(reference, image), abs=1e-9)
+    luma = [pair.astype(float) @ [65.481, 128.553, 24.966] / 255 for pair in (reference, image)]
+    assert result.psnr_y == pytest.approx(peak_signal_noise_ratio(*luma, data_range=255), abs=1e-9)
+
+
+def test_memory_does_not_grow_with_the_picture() -> None:
+    reference = np.zeros((700, 1900, 3), np.uint8)
+    tracemalloc.start()
+    score(reference, reference)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * reference.size
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 30), (2, 3), (6, 7), (10, 11), (11, 10)])

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from sharpening.engine import Engine
 from sharpening.errors import TrainingError
+from sharpening.evaluation import ScoreSummary
 from sharpening.files import write_atomically
 from sharpening.golden import encode_golden, name_golden
 from sharpening.runtimes import choose_runtime
@@ -24,7 +25,7 @@ from trainer.export.golden import make_golden
 from trainer.export.graph import build_graph
 from trainer.export.modelcard import insert_card, write_card
 from trainer.export.parity import check_graph
-from trainer.judging.report import Report, Row, find_sets, judge
+from trainer.judging.report import Report, find_sets, judge
 from trainer.runs import RunFolder
 
 logger = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ def _figures(report: Report, model: str) -> dict[str, JsonValue]:
     return {
         name: {
             "pictures": rows[model].ssim.count,
-            **{metric: getattr(rows[model], metric).mean for metric in Row.model_fields},
+            **{metric: getattr(rows[model], metric).mean for metric in ScoreSummary.model_fields},
         }
         for name, rows in report.items()
     }

@@ -11,9 +11,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from sharpening.degradation import Degradation
-from sharpening.evaluation import Evaluation, Sharpener, Summary
+from sharpening.evaluation import Evaluation, ScoreSummary, Sharpener, Summary, summarise_scores
 from sharpening.metrics import Score
-from trainer.judging.report import Row, evaluate_sets, summarise_scores
+from trainer.judging.report import evaluate_sets
 
 Pair = Literal[
     "student against teacher",
@@ -43,7 +43,7 @@ class Comparison(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     profile: str
-    pairs: dict[Pair, Row]
+    pairs: dict[Pair, ScoreSummary]
 
 
 def compare(

@@ -9,13 +9,18 @@ from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 from tqdm.auto import tqdm
 
 from sharpening.degradation import Degradation
 from sharpening.errors import ImageError, TrainingError
-from sharpening.evaluation import Evaluation, Sharpener, Summary, evaluate, summarise
-from sharpening.metrics import Score
+from sharpening.evaluation import (
+    Evaluation,
+    ScoreSummary,
+    Sharpener,
+    evaluate,
+    summarise_scores,
+)
 from trainer.photographs import list_pictures, read_pixels
 
 Pixels = npt.NDArray[np.uint8]
@@ -23,18 +28,7 @@ Pixels = npt.NDArray[np.uint8]
 INPUT = "blurred input"
 
 
-class Row(BaseModel):
-    """What one model comes to on one set of pictures."""
-
-    model_config = ConfigDict(frozen=True)
-
-    psnr: Summary
-    ssim: Summary
-    ssim_gaussian: Summary
-    psnr_y: Summary
-
-
-Report = dict[str, dict[str, Row]]
+Report = dict[str, dict[str, ScoreSummary]]
 """Rows by set, then by model; the input counts as a model."""
 
 REPORT = TypeAdapter(Report)
@@ -101,13 +95,6 @@ def tabulate(evaluations: Evaluations, names: Mapping[str, str] = MappingProxyTy
     return report
 
 
-def summarise_scores(scores: Sequence[Score]) -> Row:
-    """Return each figure's mean, median and minimum over the pictures."""
-    return Row(
-        **{name: summarise([getattr(each, name) for each in scores]) for name in Row.model_fields}
-    )
-
-
 def check_sets(sets: Mapping[str, Sequence[Path]]) -> None:
     """Raise `TrainingError` for the first picture that cannot be judged on."""
     for path in (path for paths in sets.values() for path in paths):
@@ -144,7 +131,7 @@ def format_table(report: Report) -> str:
     return "\n".join(lines)
 
 
-def format_cell(row: Row) -> str:
+def format_cell(row: ScoreSummary) -> str:
     """Return mean PSNR in dB / mean SSIM; a dash where every picture is identical."""
     psnr = "-" if row.psnr.mean is None else f"{row.psnr.mean:.2f}"
     return f"{psnr} / {row.ssim.mean:.4f}"
