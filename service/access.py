@@ -4,6 +4,7 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.logs import request_id
 from service.spans import Spans
 
 logger = logging.getLogger(__name__)
@@ -19,13 +21,23 @@ _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NEVER_ANSWERED = 499
 """nginx's number, for the log only, for a client that went away before its answer."""
 
+_NO_ROUTE = "none"
+"""The route of what leads nowhere."""
+
 
 @dataclass(frozen=True)
 class Work:
-    """What a route tells the log of a request."""
+    """What a route tells the log and the metrics of a request."""
 
     pixels: int
     spans: Spans
+
+
+Observe = Callable[[str, int, float, Work | None], None]
+
+
+def _observe_nothing(_route: str, _status: int, _seconds: float, _work: Work | None) -> None:
+    """Be content with the log."""
 
 
 class AccessLog:
@@ -34,8 +46,10 @@ class AccessLog:
     An id that the client sends is kept if it is short and plain.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, observe: Observe = _observe_nothing) -> None:
+        """`observe` is told of each request what `Telemetry.note_request` takes."""
         self.app = app
+        self.observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,6 +58,7 @@ class AccessLog:
         started_s = time.perf_counter()
         state = scope.setdefault("state", {})
         state["request_id"] = _choose_id(Headers(scope=scope).get("x-request-id", ""))
+        token = request_id.set(state["request_id"])
         status = _NEVER_ANSWERED
 
         async def send_with_id(message: Message) -> None:
@@ -56,7 +71,10 @@ class AccessLog:
         try:
             await self.app(scope, receive, send_with_id)
         finally:
-            _log(scope, status, (time.perf_counter() - started_s) * 1e3)
+            total_s = time.perf_counter() - started_s
+            self.observe(_name_route(scope), status, total_s, state.get("work"))
+            _log(scope, status, total_s)
+            request_id.reset(token)
 
 
 def note_work(request: Request, work: Work) -> None:
@@ -68,20 +86,27 @@ def _choose_id(sent: str) -> str:
     return sent if _SAFE_ID.fullmatch(sent) else uuid.uuid4().hex
 
 
-def _log(scope: Scope, status: int, total_ms: float) -> None:
+def _name_route(scope: Scope) -> str:
+    """Return the template of the path, which unlike the path itself is one of a few."""
+    return str(getattr(scope.get("route"), "path", _NO_ROUTE))
+
+
+def _log(scope: Scope, status: int, total_s: float) -> None:
     work: Work | None = scope["state"].get("work")
-    details = ""
+    figures: dict[str, object] = {"total_ms": round(total_s * 1e3, 1)}
     if work is not None:
-        details = (
-            f" pixels={work.pixels} queue_ms={work.spans.queue_s * 1e3:.1f}"
-            f" model_ms={work.spans.model_s * 1e3:.1f}"
-        )
+        figures |= {
+            "pixels": work.pixels,
+            "queue_ms": round(work.spans.queue_s * 1e3, 1),
+            "model_ms": round(work.spans.model_s * 1e3, 1),
+        }
+    method, path = scope["method"], quote(scope["path"])
     logger.info(
-        "%s %s status=%d id=%s total_ms=%.1f%s",
-        scope["method"],
-        quote(scope["path"]),
+        "%s %s status=%d id=%s %s",
+        method,
+        path,
         status,
         scope["state"]["request_id"],
-        total_ms,
-        details,
+        " ".join(f"{name}={value}" for name, value in figures.items()),
+        extra={"fields": {"method": method, "path": path, "status": status, **figures}},
     )

@@ -5,25 +5,34 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
-from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
+from fastapi import Depends, FastAPI, params
+from starlette.middleware.cors import CORSMiddleware
 
 from service.access import AccessLog
 from service.admission import Admission
 from service.bodies import BodyLimit
+from service.headers import SecurityHeaders
 from service.inference import Inference
+from service.keys import HEADER, require_key
 from service.models import ModelStore, load_models, warm_up
-from service.problems import UnexpectedErrors, install_problems
-from service.resources import Resources, set_resources
-from service.routes import evaluate, health, models, sharpen
+from service.problems import UnexpectedErrors, describe_problems, install_problems
+from service.processors import count_cpus
+from service.renewal import Renewal
+from service.resources import Resources, ask_resources, set_resources
+from service.routes import evaluate, health, metrics, models, sharpen
+from service.routes.documentation import install_documentation
 from service.settings import Settings
+from service.telemetry import Telemetry
 from sharpening.errors import SharpeningError
 
 logger = logging.getLogger(__name__)
 
 _API_VERSION = "1"
 """Of the HTTP contract, not of the package."""
+
+_OWN_HEADERS = [HEADER, "X-Request-ID"]
 
 Loader = Callable[[Settings], ModelStore]
 
@@ -42,40 +51,50 @@ def create_app(
 
     `load` is called once, at start and in the background: until it is done the service lives but
     is not ready. If it fails, the reason is logged and `give_up` is called. `state.loading` is the
-    task that does this.
+    task that does this, and `state.renewal` what looks for new weights from then on.
     """
     settings = settings or Settings()
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        inference = Inference(
-            workers=settings.inference_workers,
-            threads=settings.inference_threads,
-            codec_workers=settings.codec_workers,
-        )
-        start = partial(_become_ready, app, settings, inference, load)
-        app.state.loading = asyncio.create_task(_try(start, give_up))
-        try:
-            yield
-        finally:
-            app.state.loading.cancel()
-            await asyncio.wait([app.state.loading])
-            set_resources(app, None)
-            inference.close()
-
     app = FastAPI(
         title="Sharpening service",
         description="Blurred photographs in, sharp ones out.",
         version=_API_VERSION,
-        lifespan=lifespan,
+        lifespan=partial(_live, settings=settings, load=load, give_up=give_up),
+        docs_url=None,
         redoc_url=None,
     )
+    app.state.telemetry = Telemetry(partial(ask_resources, app))
+    app.state.renewal = Renewal(settings, app.state.telemetry, partial(set_resources, app))
     _add_middleware(app, settings)
     install_problems(app)
-    for module in (sharpen, evaluate, models, health):
-        app.include_router(module.router)
-    app.add_api_route("/", _show_documentation, include_in_schema=False)
+    app.include_router(health.router)
+    guards, problems = _guard(settings)
+    for module in (sharpen, evaluate, models, metrics):
+        app.include_router(module.router, dependencies=guards, responses=problems)
+    install_documentation(app)
     return app
+
+
+@asynccontextmanager
+async def _live(
+    app: FastAPI, *, settings: Settings, load: Loader, give_up: Callable[[], None]
+) -> AsyncIterator[None]:
+    cpus = count_cpus()
+    inference = Inference(
+        workers=settings.inference_workers,
+        threads=settings.inference_threads or max(1, cpus // settings.inference_workers),
+        codec_workers=settings.codec_workers or cpus,
+    )
+    start = partial(_become_ready, app, settings, inference, load)
+    app.state.loading = asyncio.create_task(_try(start, give_up))
+    watching = asyncio.create_task(_renew_when_ready(app))
+    try:
+        yield
+    finally:
+        for task in (app.state.loading, watching):
+            task.cancel()
+        await asyncio.wait([app.state.loading, watching])
+        set_resources(app, None)
+        await asyncio.to_thread(inference.close)
 
 
 async def _become_ready(
@@ -86,6 +105,13 @@ async def _become_ready(
     admission = Admission(settings.admission)
     set_resources(app, Resources(settings, loaded.value, inference, admission))
     logger.info("ready")
+
+
+async def _renew_when_ready(app: FastAPI) -> None:
+    await asyncio.wait([app.state.loading])
+    resources = ask_resources(app)
+    if resources is not None:
+        await app.state.renewal.watch(resources)
 
 
 async def _try(start: Callable[[], Awaitable[None]], give_up: Callable[[], None]) -> None:
@@ -100,6 +126,13 @@ async def _try(start: Callable[[], Awaitable[None]], give_up: Callable[[], None]
         give_up()
 
 
+def _guard(settings: Settings) -> tuple[list[params.Depends], dict[int | str, dict[str, Any]]]:
+    """Return what must be shown to do work here, and how the document tells of it."""
+    if settings.api_key is None:
+        return [], {}
+    return [Depends(require_key(settings.api_key))], describe_problems(401)
+
+
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Add from the inside out: the last one added sees a request first."""
     app.add_middleware(
@@ -109,8 +142,13 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         timeout_s=settings.body_timeout_s,
     )
     app.add_middleware(UnexpectedErrors)
-    app.add_middleware(AccessLog)
-
-
-async def _show_documentation() -> RedirectResponse:
-    return RedirectResponse("/docs")
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", *_OWN_HEADERS],
+            expose_headers=["ETag", "Retry-After", "Server-Timing", "X-Model", *_OWN_HEADERS],
+        )
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(AccessLog, observe=app.state.telemetry.note_request)

@@ -17,6 +17,10 @@ class NotReadyError(ServiceError):
     """The models are not loaded yet, or the service is stopping."""
 
 
+class UnauthorizedError(ServiceError):
+    """The API key is missing or wrong."""
+
+
 class UnknownModelError(ServiceError):
     """No loaded model has the name asked for."""
 

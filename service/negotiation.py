@@ -66,6 +66,12 @@ def rank_offers(accept: str | None, offers: Sequence[str]) -> list[str]:
     return [offer for _, offer in sorted(wanted, key=lambda pair: -pair[0])]
 
 
+def has_tag(if_none_match: str | None, tag: str) -> bool:
+    """Return whether an `If-None-Match` header names the tag: RFC 9110, section 13.1.2."""
+    named = {entry.strip().removeprefix("W/") for entry in (if_none_match or "").split(",")}
+    return tag in named or "*" in named
+
+
 def _weigh(offer: str, weights: dict[str, float]) -> float:
     family = offer.partition("/")[0]
     ranges = (offer, f"{family}/*", "*/*")

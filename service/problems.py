@@ -25,6 +25,7 @@ from service.errors import (
     NotReadyError,
     SlowBodyError,
     TooBusyError,
+    UnauthorizedError,
     UnknownModelError,
 )
 from sharpening.errors import (
@@ -58,6 +59,7 @@ class Kind:
 KINDS: dict[type[SharpeningError], Kind] = {
     BrokenFormError: Kind(400, "broken-form", "The form cannot be read"),
     BrokenImageError: Kind(400, "broken-image", "The picture is damaged"),
+    UnauthorizedError: Kind(401, "unauthorized", "The API key is missing or wrong"),
     UnknownModelError: Kind(404, "unknown-model", "No such model"),
     NotAcceptableError: Kind(406, "not-acceptable", "No accepted format can hold the answer"),
     SlowBodyError: Kind(408, "slow-body", "The request did not come in time"),
@@ -163,10 +165,9 @@ def _respond(
 
 async def _answer_domain_error(request: Request, error: Exception) -> Response:
     kind = next(KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in KINDS)
-    headers = None
-    if isinstance(error, TooBusyError):
-        headers = {"Retry-After": str(error.retry_after_s)}
-    return _respond(request, kind, str(error), extensions=_extend(error), headers=headers)
+    return _respond(
+        request, kind, str(error), extensions=_extend(error), headers=_list_headers(error)
+    )
 
 
 async def _answer_invalid_request(request: Request, error: Exception) -> Response:
@@ -183,6 +184,16 @@ async def _answer_http_exception(request: Request, error: Exception) -> Response
     phrase = HTTPStatus(error.status_code).phrase
     kind = Kind(error.status_code, phrase.lower().replace(" ", "-"), phrase)
     return _respond(request, kind, str(error.detail), headers=error.headers)
+
+
+def _list_headers(error: Exception) -> Mapping[str, str]:
+    match error:
+        case TooBusyError():
+            return {"Retry-After": str(error.retry_after_s)}
+        case UnauthorizedError():
+            return {"WWW-Authenticate": "Bearer"}
+        case _:
+            return {}
 
 
 def _extend(error: Exception) -> Extensions:

@@ -27,9 +27,22 @@ def set_resources(app: FastAPI, resources: Resources | None) -> None:
     app.state.resources = resources
 
 
+def ask_resources(app: FastAPI) -> Resources | None:
+    """Return the resources, or None while the service is not ready."""
+    resources: Resources | None = getattr(app.state, "resources", None)
+    return resources
+
+
+def stop_taking(app: FastAPI) -> None:
+    """Be not ready from now on, for good; requests that have their resources keep them."""
+    app.state.stopping = True
+
+
 def get_resources(request: Request) -> Resources:
-    """Return the resources; raises `NotReadyError` while there are none."""
-    resources: Resources | None = getattr(request.app.state, "resources", None)
+    """Return the resources; raises `NotReadyError` while there are none, and when stopping."""
+    if getattr(request.app.state, "stopping", False):
+        raise NotReadyError("the service is stopping: send the request to another one")
+    resources = ask_resources(request.app)
     if resources is None:
         raise NotReadyError("the models are not loaded: try again in a few seconds")
     return resources

@@ -8,10 +8,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.admission import Limits
+from service.logs import LogFormat
 from sharpening.codec import MAX_PIXELS
 from sharpening.degradation import PROFILES
 from sharpening.runtimes import RuntimeName
@@ -44,11 +45,22 @@ class Settings(BaseSettings):
     inference_threads: int = Field(
         default=0,
         ge=0,
-        description="CPU threads of each worker; 0 leaves it to PyTorch. "
-        "Workers times threads should not exceed the CPUs.",
+        description="CPU threads of each worker; 0 shares the CPUs of the process or its "
+        "container among the workers.",
     )
     codec_workers: int = Field(
-        default=2, ge=1, description="Pictures decoded or encoded at the same time."
+        default=0,
+        ge=0,
+        description="Pictures decoded or encoded at the same time; 0 is one for each CPU.",
+    )
+    watch_s: float = Field(
+        default=5,
+        ge=0,
+        description="Seconds between looks at the weights folder; 0 looks on SIGHUP only.",
+    )
+    canary_gain_db: float = Field(
+        default=0.2,
+        description="PSNR that new weights must gain on a drawn picture to replace old ones.",
     )
     max_megapixels: float = Field(
         default=MAX_PIXELS / 1e6, gt=0, description="Largest picture, checked before decoding."
@@ -89,6 +101,21 @@ class Settings(BaseSettings):
         ge=0,
         description="Seconds that requests under way have to end once the service is told to stop.",
     )
+    drain_announce_s: float = Field(
+        default=0,
+        ge=0,
+        description="Seconds to go on answering, not ready, once told to stop, though idle.",
+    )
+    api_key: SecretStr | None = Field(
+        default=None,
+        min_length=8,
+        description="Key that clients must send as bearer token or X-API-Key; none if not set.",
+    )
+    cors_origins: str = Field(
+        default="",
+        description="Origins, divided by commas, whose pages may call the service; * for all.",
+    )
+    log_format: LogFormat = Field(default="plain", description="plain or json.")
     log_level: LogLevel = Field(default="info", description="debug, info, warning or error.")
 
     @model_validator(mode="before")
@@ -118,6 +145,11 @@ class Settings(BaseSettings):
     def max_evaluate_pixels(self) -> int:
         """The smaller of both limits, in pixels."""
         return min(self.max_pixels, round(self.max_evaluate_megapixels * 1e6))
+
+    @property
+    def origins(self) -> list[str]:
+        """The origins of `cors_origins`."""
+        return [origin.strip() for origin in self.cors_origins.split(",") if origin.strip()]
 
     @property
     def admission(self) -> Limits:

@@ -51,6 +51,7 @@ ROOMS = {
     "files": set(),
     "tiling": set(),
     "codec": {"errors"},
+    "drawing": {"tiling"},
     "degradation": {"degradation", "errors"},
     "similarity": set(),
     "metrics": {"errors", "similarity"},

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
 
-import uvicorn
-
 from service.app import create_app
 from service.cli.environment import read_settings
+from service.logs import make_handler
+from service.server import Server
 from service.settings import Settings, name_variables
 
 
@@ -28,7 +28,7 @@ def run(arguments: Sequence[str]) -> int:
 def configure_logging(settings: Settings) -> None:
     """Log to standard error, Python's warnings too, and never what is in a file."""
     logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        level=settings.log_level.upper(), handlers=[make_handler(settings.log_format)]
     )
     logging.captureWarnings(True)
     pillow = logging.getLogger("PIL")  # whose debug lines are the values of a picture's tags
@@ -43,15 +43,8 @@ def serve(settings: Settings) -> None:
         nonlocal gave_up
         gave_up = server.should_exit = True
 
-    config = uvicorn.Config(
-        create_app(settings, give_up=give_up),
-        host=settings.host,
-        port=settings.port,
-        timeout_graceful_shutdown=settings.drain_timeout_s,
-        log_config=None,
-        access_log=False,
-    )
-    server = uvicorn.Server(config)
+    server = Server(create_app(settings, give_up=give_up), settings)
+    signal.signal(signal.SIGHUP, server.handle_hangup)
     # uvicorn stops gracefully on SIGTERM and then raises it once more, to whoever was there before
     signal.signal(signal.SIGTERM, _exit)
     with suppress(KeyboardInterrupt):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.access import Work, note_work
 from service.bodies import IMAGE_BODY, read_image
 from service.models import Model
-from service.negotiation import choose_format
+from service.negotiation import choose_format, has_tag
 from service.presence import run_while_connected
 from service.problems import describe_problems
 from service.resources import ReadyResources, Resources
@@ -58,6 +58,16 @@ class SharpenQuery(BaseModel):
 
 
 @dataclass(frozen=True)
+class Sent:
+    """What a client sent: the picture, the parameters, what it accepts and what it has already."""
+
+    data: bytes
+    query: SharpenQuery
+    accept: str | None
+    known_tags: str | None
+
+
+@dataclass(frozen=True)
 class Job:
     """A decoded picture, the format to answer in, and the answer's ETag."""
 
@@ -83,6 +93,7 @@ class Job:
                 for media_type in MEDIA_TYPES.values()
             },
         },
+        304: {"description": "The client has this answer already, as `If-None-Match` says."},
         **describe_problems(400, 404, 406, 408, 413, 415, 422, 429, 500, 503),
     },
 )
@@ -91,48 +102,41 @@ async def sharpen(
 ) -> Response:
     model = resources.models.get(query.model)
     data = await read_image(request)
-    accept = request.headers.get("accept")
-    work = _sharpen(data, query, model, resources, accept=accept)
-    response, done = await run_while_connected(request, work)
+    sent = Sent(data, query, request.headers.get("accept"), request.headers.get("if-none-match"))
+    response, done = await run_while_connected(request, _sharpen(sent, model, resources))
     note_work(request, done)
     return response
 
 
-async def _sharpen(
-    data: bytes, query: SharpenQuery, model: Model, resources: Resources, *, accept: str | None
-) -> tuple[Response, Work]:
+async def _sharpen(sent: Sent, model: Model, resources: Resources) -> tuple[Response, Work]:
     inference, max_pixels = resources.inference, resources.settings.max_pixels
-    width, height = await inference.peek(partial(read_size, data, max_pixels=max_pixels))
+    width, height = await inference.peek(partial(read_size, sent.data, max_pixels=max_pixels))
     async with resources.admission.admit(width * height, kind=model.name) as place:
-        opened = await inference.run_codec(
-            partial(_open, data, query, model, accept=accept, max_pixels=max_pixels)
-        )
+        opened = await inference.run_codec(partial(_open, sent, model, max_pixels=max_pixels))
         job = opened.value
-        run = partial(model.engine.sharpen, strength=query.strength, before_tile=place.check)
+        headers = {"X-Model": model.name, "ETag": job.etag, "Vary": "Accept"}
+        if has_tag(sent.known_tags, job.etag):
+            spans = Spans(opened.ran_s, place.waited_s + opened.waited_s, 0.0, 0.0)
+            headers["Server-Timing"] = spans.server_timing
+            return Response(status_code=304, headers=headers), Work(width * height, spans)
+        run = partial(model.engine.sharpen, strength=sent.query.strength, before_tile=place.check)
         sharpened = await inference.run_model(
             partial(run, job.image.pixels), on_cancel=place.abandon
         )
         result = job.image.with_pixels(sharpened.value)
         encoded = await inference.run_codec(
-            partial(encode, result, job.format, quality=query.quality)
+            partial(encode, result, job.format, quality=sent.query.quality)
         )
     spans = Spans.of(opened, sharpened, encoded, waited_s=place.waited_s)
-    headers = {
-        "X-Model": model.name,
-        "Server-Timing": spans.server_timing,
-        "ETag": job.etag,
-        "Vary": "Accept",
-    }
+    headers["Server-Timing"] = spans.server_timing
     response = Response(encoded.value, headers=headers, media_type=MEDIA_TYPES[job.format])
     return response, Work(width * height, spans)
 
 
-def _open(
-    data: bytes, query: SharpenQuery, model: Model, *, accept: str | None, max_pixels: int
-) -> Job:
-    image = decode(data, max_pixels=max_pixels)
-    format_ = choose_format(image, requested=query.format, accept=accept)
-    return Job(image, format_, _tag(data, model, query, format_))
+def _open(sent: Sent, model: Model, *, max_pixels: int) -> Job:
+    image = decode(sent.data, max_pixels=max_pixels)
+    format_ = choose_format(image, requested=sent.query.format, accept=sent.accept)
+    return Job(image, format_, _tag(sent.data, model, sent.query, format_))
 
 
 def _tag(data: bytes, model: Model, query: SharpenQuery, format_: Format) -> str:

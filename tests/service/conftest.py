@@ -163,9 +163,14 @@ class StalledRuntime:
 
     def load(self, settings: Settings) -> ModelStore:
         """Load the student of the settings with this in the place of its network."""
-        student = load_models(settings).get("student")
+        loaded = load_models(settings)
+        student = loaded.get("student")
         stalling = dataclasses.replace(student, runtime=self, engine=Engine(self))
-        return ModelStore([stalling], profile=settings.profile)
+        sources = {
+            path: dataclasses.replace(source, model=stalling) if source.model is student else source
+            for path, source in loaded.sources.items()
+        }
+        return ModelStore([stalling], profile=settings.profile, sources=sources)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from service.errors import NotAcceptableError
-from service.negotiation import choose_format, choose_media_type, rank_offers
+from service.negotiation import choose_format, choose_media_type, has_tag, rank_offers
 from sharpening.codec import Format, Image
 from sharpening.errors import CannotEncodeError
 
@@ -95,3 +95,21 @@ def test_the_most_specific_range_decides() -> None:
     ranked = rank_offers("*/*;q=0.1, image/*;q=0.5, image/png;q=0.2", offers)
 
     assert ranked == ["image/webp", "image/png", "application/json"]
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (None, False),
+        ("", False),
+        ('"a"', True),
+        ('"b", "a"', True),
+        ('W/"a"', True),
+        ("*", True),
+        ("a", False),
+        ('"b"', False),
+        ('"aa"', False),
+    ],
+)
+def test_a_tag_is_known_where_the_header_names_it(header: str | None, expected: bool) -> None:
+    assert has_tag(header, '"a"') is expected

@@ -118,7 +118,7 @@ def test_warnings_go_to_the_log(capsys: pytest.CaptureFixture[str]) -> None:
         warnings.simplefilter("always")
         warnings.warn("corrupt EXIF data", UserWarning, stacklevel=1)
 
-    assert re.search(r"^\S+ \S+ WARNING py.warnings: .*corrupt EXIF", capsys.readouterr().err)
+    assert re.search(r"^\S+ \S+ WARNING py.warnings \[-\]: .*corrupt EXIF", capsys.readouterr().err)
 
 
 def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:

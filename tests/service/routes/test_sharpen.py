@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import httpx
 import numpy as np
@@ -182,3 +184,27 @@ async def test_etag_is_stable_and_depends_on_picture_model_and_parameters(
         await tag(format="webp", quality=50),
     ]
     assert len({plain, *others}) == 6
+
+
+async def test_an_answer_that_the_client_has_is_304_without_the_network(
+    settings: Settings,
+    start_client: Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]],
+    stalled: Any,
+    photograph: np.ndarray,
+    to_file: ToFile,
+) -> None:
+    data = to_file(photograph)
+    async with start_client(settings, load=stalled.load) as client:
+        first = await client.post("/sharpen", content=data)
+        stalled.stall()
+        known = {"If-None-Match": first.headers["etag"]}
+        second = await client.post("/sharpen", content=data, headers=known)
+        ran = stalled.entered.is_set()
+        stalled.release.set()
+        other = await client.post("/sharpen?strength=0.5", content=data, headers=known)
+
+    assert (second.status_code, second.content) == (304, b"")
+    for name in ("etag", "vary", "x-model"):
+        assert second.headers[name] == first.headers[name]
+    assert not ran
+    assert other.status_code == 200

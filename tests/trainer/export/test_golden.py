@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from sharpening.degradation import CallDegradation
+from sharpening.drawing import draw_picture
 from sharpening.golden import largest_difference
 from sharpening.runtimes.torch import TorchRuntime, restore_network
 from sharpening.weights import Weights
-from trainer.export.golden import draw_picture, make_golden
+from trainer.export.golden import make_golden
 
 
 @pytest.mark.parametrize(
