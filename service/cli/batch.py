@@ -7,7 +7,7 @@ from pathlib import Path
 
 from service.cli.pictures import pair_pictures
 from service.cli.place import add_place_options, open_place
-from service.cli.scores import format_line, format_summary
+from service.cli.scores import format_line, format_summaries, list_summaries
 from service.client import BatchLine, BatchSummary, PictureFailure
 
 _DESCRIPTION = """Score the models on a folder of sharp pictures and one of the same pictures
@@ -40,8 +40,9 @@ def _build_parser() -> argparse.ArgumentParser:
 def _format(line: BatchLine) -> str:
     match line:
         case BatchSummary():
-            return f"{line.count} scored, {line.failed} failed\n\n{format_summary(line)}"
+            counts = f"{line.pictures - line.errors} scored, {line.errors} failed"
+            return f"{counts}\n\n{format_summaries(list_summaries(line))}"
         case PictureFailure():
             return f"{line.name}: {line.problem.title}: {line.problem.detail}"
         case _:
-            return format_line(line)
+            return format_line(line.name, line)

@@ -12,6 +12,7 @@ from PIL import Image as PillowImage
 
 from service.cli.place import Service, add_place_options, open_place
 from service.client import ModelDescription
+from sharpening.errors import ParameterError
 
 WIDTH_PX, HEIGHT_PX = 1280, 720
 _LEAST_RUNS = 3
@@ -41,7 +42,13 @@ def run(arguments: Sequence[str]) -> int:
     options = _build_parser().parse_args(arguments)
     picture = _draw_picture()
     with open_place(options) as place:
-        models = place.service.models()
+        models = [
+            model
+            for model in place.service.models()
+            if options.model is None or options.model in model.names
+        ]
+        if not models:
+            raise ParameterError(f"no loaded model is called {options.model!r}")
         speeds = [_measure(place.service, model, picture, options.seconds) for model in models]
         print(_format(speeds))
         print(f"\n{WIDTH_PX}x{HEIGHT_PX}, PNG in and out, {place.description}")
@@ -53,6 +60,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seconds", type=float, default=3.0, help="for each model, about (default: %(default)s)"
     )
+    parser.add_argument("--model", help="that one alone")
     add_place_options(parser)
     return parser
 

@@ -1,59 +1,46 @@
 """`sharpen evaluate`: how near to sharp originals the models bring blurred pictures."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
-from service.cli.pictures import pair_pictures
-from service.cli.place import add_place_options, open_place
+from service.cli.pictures import Pairing, pair_pictures, read_source
+from service.cli.place import Place, Service, add_place_options, open_place
 from service.cli.pool import Failed, do_each
 from service.cli.report import Report
-from service.cli.scores import format_scores, score_pair, summarise_batch
-from service.client import BatchSummary, PictureScores
+from service.cli.scores import format_scores, summarise
+from service.client import Evaluation, Pair, Scores, ScoreSummary
 
 _DESCRIPTION = """Score the models on pictures whose sharp originals are known: two files, or two
 folders whose pictures have the same names. Without IMAGE each reference is blurred as the student's
 profile says."""
 
 
-class Scores(BaseModel):
+class Result(BaseModel):
     """What `--json` prints."""
 
-    pictures: list[PictureScores]
-    failed: dict[str, str]
-    summary: BatchSummary
+    definition: Mapping[str, str]
+    models: Mapping[str, str]
+    degradation: Mapping[str, JsonValue] | None
+    pictures: Mapping[str, Scores]
+    failed: Mapping[str, str]
+    summary: Mapping[str, ScoreSummary]
 
 
 def run(arguments: Sequence[str]) -> int:
     """Score what the arguments name; returns 1 if any picture failed."""
     options = _build_parser().parse_args(arguments)
     pairing = pair_pictures(options.reference, options.image)
-    total = len(pairing.pairs) + len(pairing.lonely)
-    judged: list[PictureScores] = []
     failed = dict.fromkeys(pairing.lonely, f"not in {options.image}")
-    with Report(total, "scoring") as report:
-        for name, reason in failed.items():
-            report.add_failed(f"{name}: {reason}")
-        with open_place(options) as place:
-            work = partial(score_pair, place.service)
-            for outcome in do_each(pairing.pairs, work, jobs=place.jobs):
-                name = outcome.item.name
-                if isinstance(outcome, Failed):
-                    failed[name] = str(outcome.error)
-                    report.add_failed(f"{name}: {outcome.error}")
-                else:
-                    judged.append(outcome.result)
-                    report.add_done(name)
-        report.conclude(f"{len(judged)} of {total} pictures scored")
-    judged.sort(key=lambda each: each.name)
-    summary = summarise_batch(judged, total)
+    with open_place(options) as place:
+        judged = _judge_all(pairing, place, failed)
     if options.json:
-        print(Scores(pictures=judged, failed=failed, summary=summary).model_dump_json(indent=2))
+        print(_gather(judged, failed).model_dump_json(indent=2))
     elif judged:
-        print(format_scores(judged, summary))
+        print(format_scores(judged, summarise(judged.values())))
     return 1 if failed else 0
 
 
@@ -66,3 +53,40 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print every figure, as JSON")
     add_place_options(parser)
     return parser
+
+
+def _judge_all(pairing: Pairing, place: Place, failed: dict[str, str]) -> dict[str, Evaluation]:
+    """Return what was scored by name, in its order, and add to `failed` what could not be."""
+    judged: dict[str, Evaluation] = {}
+    total = len(pairing.pairs) + len(failed)
+    with Report(total, "scoring") as report:
+        for name, reason in failed.items():
+            report.add_failed(f"{name}: {reason}")
+        for outcome in do_each(pairing.pairs, partial(_judge, place.service), jobs=place.jobs):
+            name = outcome.item.name
+            if isinstance(outcome, Failed):
+                failed[name] = str(outcome.error)
+                report.add_failed(f"{name}: {outcome.error}")
+            else:
+                judged[name] = outcome.result
+                report.add_done(name)
+        report.conclude(f"{len(judged)} of {total} pictures scored")
+    return dict(sorted(judged.items()))
+
+
+def _judge(service: Service, pair: Pair) -> Evaluation:
+    image = None if pair.image is None else read_source(pair.image)
+    return service.evaluate(read_source(pair.reference), image)
+
+
+def _gather(judged: Mapping[str, Evaluation], failed: Mapping[str, str]) -> Result:
+    """Say once what is the same for all pictures."""
+    first = next(iter(judged.values()), None)
+    return Result(
+        definition=first.definition if first else {},
+        models=first.models if first else {},
+        degradation=first.degradation if first else None,
+        pictures=judged,
+        failed=failed,
+        summary=summarise(judged.values()),
+    )

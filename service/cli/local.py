@@ -1,20 +1,20 @@
 """The service's verbs in this process: the same core, the same weights, no HTTP."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, Unpack
 
 import numpy.typing as npt
 
-from service.cli.pictures import read_picture
+from service.batches.lines import PictureLine, summarise_lines
+from service.cli.pictures import read_source
 from service.cli.pool import Failed, do_each
-from service.cli.scores import score_pair, summarise_batch
 from service.client import (
     BatchLine,
+    BatchSummary,
     Evaluation,
     ModelDescription,
     Pair,
@@ -26,16 +26,19 @@ from service.client import (
 )
 from service.client.calls import Source
 from service.inference import limit_threads
-from service.models import Model, ModelStore, load_models
+from service.judging import Scores, open_pair
+from service.models import ModelStore, load_models
 from service.negotiation import choose_format
-from service.problems import KINDS
-from service.routes.models import describe_model
+from service.problems import describe_error
+from service.processors import count_cpus
+from service.routes.models import describe_models
 from service.settings import Settings
-from sharpening.codec import FORMATS, MEDIA_TYPES, Format, Image, decode, encode
+from sharpening.codec import FORMATS, MEDIA_TYPES, Format, decode, encode
 from sharpening.degradation import Degradation
 from sharpening.engine import Engine
-from sharpening.errors import ParameterError, SharpeningError
+from sharpening.errors import ParameterError
 from sharpening.evaluation import evaluate
+from sharpening.metrics import DEFINITIONS
 
 Pixels = npt.NDArray[Any]
 
@@ -55,25 +58,24 @@ class LocalService:
     @property
     def jobs(self) -> int:
         """How many pictures to give it at once: what keeps the networks busy, and no more."""
-        return self._settings.inference_workers + self._settings.codec_workers
+        settings = self._settings
+        return settings.inference_workers + (settings.codec_workers or count_cpus())
 
     @property
     def description(self) -> str:
         """Where the work is done, for a report."""
-        return f"in this process, {self._threads.submit(_count_threads).result()}"
+        return f"in this process, {self._settings.threads_per_worker} threads"
 
     def sharpen(self, image: Source, **options: Unpack[SharpenOptions]) -> Sharpened:
         """Return the picture sharpened; raises the core's errors."""
         model = self._store.get(options.get("model", "student"))
         requested = _check_format_name(options.get("format"))
         begun_s = time.perf_counter()
-        source = decode(_read(image), max_pixels=self._settings.max_pixels)
+        source = decode(read_source(image), max_pixels=self._settings.max_pixels)
         format_ = choose_format(source, requested=requested, accept=None)
         decoded_s = time.perf_counter()
-        engine = _Turns(model.engine, self._threads)
-        result = source.with_pixels(
-            engine.sharpen(source.pixels, strength=options.get("strength", 1.0))
-        )
+        engine, strength = _Turns(model.engine, self._threads), options.get("strength", 1.0)
+        result = source.with_pixels(engine.sharpen(source.pixels, strength=strength))
         sharpened_s = time.perf_counter()
         data = encode(result, format_, quality=options.get("quality"))
         timings_ms = {
@@ -85,47 +87,61 @@ class LocalService:
 
     def evaluate(self, reference: Source, image: Source | None = None) -> Evaluation:
         """Return how near to the reference each model brings `image`, or the reference blurred."""
+        scores, degradation = self._judge(reference, image)
         models = self._store.judged
-        sharp, blurred, degradation = self._open_pair(reference, image, models)
-        engines = {role: _Turns(model.engine, self._threads) for role, model in models.items()}
-        evaluation, _ = evaluate(sharp.pixels, blurred.pixels, engines)
-        scores = {role: score.model_dump() for role, score in evaluation.models.items()}
         return Evaluation.model_validate(
-            evaluation.model_dump()
-            | {"teacher": None, **scores}
+            scores.model_dump()
+            | {"definition": DEFINITIONS}
             | {"models": {role: model.name for role, model in models.items()}}
             | {"degradation": degradation and degradation.model_dump(mode="json")}
         )
 
-    def models(self) -> list[ModelDescription]:
-        """Return what is loaded."""
-        return [
-            ModelDescription.model_validate(
-                describe_model(model, self._store.names_of(model)).model_dump()
-            )
-            for model in self._store.models
-        ]
-
     def evaluate_batch(self, pictures: Sequence[Pair]) -> Iterator[BatchLine]:
         """Yield a line for each pair as it is judged; last the summary."""
-        judged: list[PictureScores] = []
-        for outcome in do_each(pictures, partial(score_pair, self), jobs=self.jobs):
+        lines: list[PictureLine] = []
+        for outcome in do_each(pictures, self._judge_line, jobs=self.jobs):
             if isinstance(outcome, Failed):
-                yield PictureFailure(name=outcome.item.name, problem=_describe(outcome.error))
+                problem = describe_error(outcome.error, request_id="")
+                yield PictureFailure(
+                    name=outcome.item.name, problem=Problem.model_validate(problem.model_dump())
+                )
             else:
-                judged.append(outcome.result)
-                yield outcome.result
-        yield summarise_batch(judged, len(pictures))
+                lines.append(outcome.result)
+                yield PictureScores.model_validate(outcome.result.model_dump())
+        summary = summarise_lines(
+            lines,
+            errors=len(pictures) - len(lines),
+            models=self._store.judged,
+            degradation=None,
+        ).summary
+        yield BatchSummary.model_validate(summary.model_dump(mode="json"))
 
-    def _open_pair(
-        self, reference: Source, image: Source | None, models: Mapping[str, Model]
-    ) -> tuple[Image, Image, Degradation | None]:
-        max_pixels = self._settings.max_evaluate_pixels
-        sharp = decode(_read(reference), max_pixels=max_pixels)
-        if image is not None:
-            return sharp, decode(_read(image), max_pixels=max_pixels), None
-        degradation = models["student"].card.degradation
-        return sharp, sharp.with_pixels(degradation.apply(sharp.pixels)), degradation
+    def models(self) -> list[ModelDescription]:
+        """Return what is loaded."""
+        described = describe_models(self._store)
+        return [ModelDescription.model_validate(each.model_dump()) for each in described]
+
+    def _judge_line(self, pair: Pair) -> PictureLine:
+        scores, _ = self._judge(pair.reference, pair.image)
+        return PictureLine(name=pair.name, **dict(scores))
+
+    def _judge(self, reference: Source, image: Source | None) -> tuple[Scores, Degradation | None]:
+        models = self._store.judged
+        pair = open_pair(
+            read_source(reference),
+            None if image is None else read_source(image),
+            degradation=models["student"].card.degradation,
+            max_pixels=self._settings.max_evaluate_pixels,
+        )
+        engines = {role: _Turns(model.engine, self._threads) for role, model in models.items()}
+        evaluation, _ = evaluate(pair.reference.pixels, pair.blurred.pixels, engines)
+        scores = Scores(
+            input=evaluation.input,
+            student=evaluation.models["student"],
+            teacher=evaluation.models.get("teacher"),
+            student_vs_teacher=evaluation.student_vs_teacher,
+        )
+        return scores, pair.degradation
 
 
 class _Turns:
@@ -144,20 +160,9 @@ class _Turns:
 def open_local(settings: Settings) -> Iterator[LocalService]:
     """Load the weights that the settings name; raises what `load_models` raises."""
     store = load_models(settings)
-    initializer = partial(limit_threads, settings.inference_threads)
+    initializer = partial(limit_threads, settings.threads_per_worker)
     with ThreadPoolExecutor(settings.inference_workers, "model", initializer) as threads:
         yield LocalService(store, settings, threads)
-
-
-def _describe(error: SharpeningError) -> Problem:
-    kind = next(KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in KINDS)
-    return Problem(type=kind.slug, title=kind.title, status=kind.status, detail=str(error))
-
-
-def _count_threads() -> str:
-    import torch  # loaded with the weights, and not by this module for those who only ask
-
-    return f"{torch.get_num_threads()} threads"
 
 
 def _check_format_name(name: str | None) -> Format | None:
@@ -167,7 +172,3 @@ def _check_format_name(name: str | None) -> Format | None:
         if format_ == name:
             return format_
     raise ParameterError(f"unknown format {name!r}; expected one of {', '.join(FORMATS)}")
-
-
-def _read(source: Source) -> bytes:
-    return source if isinstance(source, bytes) else read_picture(Path(source))

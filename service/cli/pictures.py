@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from service.client import Pair
+from service.client.calls import Source
 from sharpening.codec import FORMATS, Format
 from sharpening.errors import ImageError, ParameterError
 
@@ -88,6 +89,11 @@ def read_picture(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path.name} cannot be read: {error.strerror or error}") from error
+
+
+def read_source(source: Source) -> bytes:
+    """Return a picture that is given as bytes or by its path; raises as `read_picture` does."""
+    return source if isinstance(source, bytes) else read_picture(Path(source))
 
 
 def _find_some(folder: Path, *, outside: Path | None = None) -> list[Path]:

@@ -1,74 +1,78 @@
-"""The scores of many pictures: their summary, and tables of them."""
+"""The scores of many pictures: one after the other, summed up, and in tables."""
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
-from service.cli.pictures import read_picture
-from service.cli.place import Service
-from service.client import BatchSummary, Evaluation, FigureSummary, Pair, PictureScores, Score
-from sharpening.evaluation import summarise
+from service.client import BatchSummary, Score, Scores, ScoreSummary
+from sharpening import metrics
+from sharpening.evaluation import summarise_scores
 
-_COLUMNS = {
+_TITLES = {
     "input": "blurred input",
     "student": "student",
     "teacher": "teacher",
     "student_vs_teacher": "student against teacher",
 }
-_METRICS = ("psnr", "ssim", "ssim_gaussian", "psnr_y")
 
 _Statistic = Literal["mean", "median", "min"]
 
-
-def score_pair(service: Service, pair: Pair) -> PictureScores:
-    """Return the scores of a pair; raises `ImageError` for a file that cannot be read."""
-    reference, image = (
-        source if source is None or isinstance(source, bytes) else read_picture(Path(source))
-        for source in (pair.reference, pair.image)
-    )
-    assert reference is not None
-    return PictureScores(name=pair.name, **dict(service.evaluate(reference, image)))
+Summaries = Mapping[str, ScoreSummary]
+"""By what was scored: the names of the fields of `Scores`."""
 
 
-def summarise_batch(judged: Sequence[PictureScores], total: int) -> BatchSummary:
-    """Return each figure over the pictures that were judged, of `total`."""
-    scores: dict[str, dict[str, FigureSummary]] = {}
-    for column in _COLUMNS:
-        present = [score for each in judged if (score := getattr(each, column)) is not None]
-        if present:
-            scores[column] = {metric: _summarise(present, metric) for metric in _METRICS}
-    return BatchSummary(count=len(judged), failed=total - len(judged), scores=scores)
+def summarise(judged: Iterable[Scores]) -> Summaries:
+    """Return what each model comes to on all the pictures; those that scored none are left out."""
+    columns = [_list_scores(scores) for scores in judged]
+    return {
+        column: _summarise([scores[column] for scores in columns])
+        for column in (columns[0] if columns else ())
+    }
 
 
-def format_scores(judged: Sequence[PictureScores], summary: BatchSummary) -> str:
+def list_summaries(summary: BatchSummary) -> Summaries:
+    """Return the summaries that a batch has."""
+    found = {column: getattr(summary, column) for column in _TITLES}
+    return {column: each for column, each in found.items() if each is not None}
+
+
+def format_scores(judged: Mapping[str, Scores], summaries: Summaries) -> str:
     """Return a Markdown table of PSNR and SSIM: a row a picture, and one of the means."""
-    rows = [(each.name, _cells(each, summary)) for each in judged]
-    return _tabulate([*rows, ("**mean**", _statistics(summary, "mean"))], summary)
+    rows = [
+        (name, [_format(score.psnr, score.ssim) for score in _list_scores(scores).values()])
+        for name, scores in judged.items()
+    ]
+    return _tabulate([*rows, ("**mean**", _take(summaries, "mean"))], summaries)
 
 
-def format_summary(summary: BatchSummary) -> str:
+def format_summaries(summaries: Summaries) -> str:
     """Return a Markdown table of mean, median and least PSNR and SSIM."""
-    rows = [(statistic, _statistics(summary, statistic)) for statistic in get_args(_Statistic)]
-    return _tabulate(rows, summary)
+    rows = [(statistic, _take(summaries, statistic)) for statistic in get_args(_Statistic)]
+    return _tabulate(rows, summaries)
 
 
-def format_line(judged: PictureScores) -> str:
+def format_line(name: str, scores: Scores) -> str:
     """Return one picture's PSNR and SSIM in a line."""
     cells = (
-        f"{title} {_format(score.psnr, score.ssim)}"
-        for column, title in _COLUMNS.items()
-        if (score := _get(judged, column)) is not None
+        f"{_TITLES[column]} {_format(score.psnr, score.ssim)}"
+        for column, score in _list_scores(scores).items()
     )
-    return f"{judged.name}: {', '.join(cells)}"
+    return f"{name}: {', '.join(cells)}"
 
 
-def _summarise(scores: Sequence[Score], metric: str) -> FigureSummary:
-    summary = summarise([getattr(score, metric) for score in scores])
-    return FigureSummary.model_validate(summary.model_dump())
+def _summarise(scores: Sequence[Score]) -> ScoreSummary:
+    """Let the core sum up, which has the same figures under types of its own."""
+    figures = [metrics.Score(**score.model_dump()) for score in scores]
+    return ScoreSummary.model_validate(summarise_scores(figures).model_dump())
 
 
-def _tabulate(rows: Iterable[tuple[str, Sequence[str]]], summary: BatchSummary) -> str:
-    titles = [_COLUMNS[column] for column in summary.scores]
+def _list_scores(scores: Scores) -> dict[str, Score]:
+    """Return the scores that are there, in the order of the columns."""
+    found = {column: getattr(scores, column) for column in _TITLES}
+    return {column: score for column, score in found.items() if score is not None}
+
+
+def _tabulate(rows: Iterable[tuple[str, Sequence[str]]], summaries: Summaries) -> str:
+    titles = [_TITLES[column] for column in summaries]
     lines = [
         _join("PSNR / SSIM", titles),
         "|---" * (len(titles) + 1) + "|",
@@ -81,21 +85,11 @@ def _join(name: str, cells: Sequence[str]) -> str:
     return "| " + " | ".join([name.replace("|", "\\|"), *cells]) + " |"
 
 
-def _cells(judged: PictureScores, summary: BatchSummary) -> list[str]:
-    scores = (_get(judged, column) for column in summary.scores)
-    return ["" if score is None else _format(score.psnr, score.ssim) for score in scores]
-
-
-def _statistics(summary: BatchSummary, statistic: _Statistic) -> list[str]:
+def _take(summaries: Summaries, statistic: _Statistic) -> list[str]:
     return [
-        _format(getattr(figures["psnr"], statistic), getattr(figures["ssim"], statistic))
-        for figures in summary.scores.values()
+        _format(getattr(each.psnr, statistic), getattr(each.ssim, statistic))
+        for each in summaries.values()
     ]
-
-
-def _get(judged: Evaluation, column: str) -> Score | None:
-    score: Score | None = getattr(judged, column)
-    return score
 
 
 def _format(psnr: float | None, ssim: float | None) -> str:

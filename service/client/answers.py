@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
@@ -45,16 +44,25 @@ class Score(_Answer):
     identical: bool
 
 
-class Evaluation(_Answer):
+class Scores(_Answer):
     """How near to the reference the blurred picture and each model's result come."""
 
-    definition: dict[str, str]
-    models: dict[str, str]
-    degradation: dict[str, Any] | None
     input: Score
     student: Score
     teacher: Score | None
+    """None if the service has no teacher."""
     student_vs_teacher: Score | None
+
+
+class Evaluation(Scores):
+    """The scores of one pair, and how they came about."""
+
+    definition: dict[str, str]
+    """What each figure is."""
+    models: dict[str, str]
+    """Which model had each role, by its short name."""
+    degradation: dict[str, JsonValue] | None
+    """How the reference was blurred; None if a blurred picture was given."""
 
 
 class Problem(BaseModel):
@@ -69,7 +77,7 @@ class Problem(BaseModel):
     request_id: str | None = None
 
 
-class PictureScores(Evaluation):
+class PictureScores(Scores):
     """The line of a batch about a picture that was judged."""
 
     name: str
@@ -82,8 +90,8 @@ class PictureFailure(_Answer):
     problem: Problem
 
 
-class FigureSummary(_Answer):
-    """One figure over a batch; `missing` pictures have none, as identical ones have no PSNR."""
+class Summary(_Answer):
+    """One figure over many pictures; `missing` have none, as identical ones have no PSNR."""
 
     mean: float | None
     median: float | None
@@ -92,12 +100,33 @@ class FigureSummary(_Answer):
     missing: int = 0
 
 
-class BatchSummary(_Answer):
-    """The last line of a batch: how many pictures, and each figure over them, by role."""
+class ScoreSummary(_Answer):
+    """What one model comes to on many pictures: each figure of `Score`, summed up."""
 
-    count: int
-    failed: int
-    scores: dict[str, dict[str, FigureSummary]]
+    psnr: Summary
+    ssim: Summary
+    ssim_gaussian: Summary
+    psnr_y: Summary
+
+
+class BatchSummary(_Answer):
+    """The last line of a batch: how many pictures, how many of them failed, and the figures."""
+
+    pictures: int
+    errors: int
+    definition: dict[str, str]
+    models: dict[str, str]
+    degradation: dict[str, JsonValue] | None
+    input: ScoreSummary
+    student: ScoreSummary
+    teacher: ScoreSummary | None
+    student_vs_teacher: ScoreSummary | None
+
+
+class SummaryLine(_Answer):
+    """How the summary stands in its line."""
+
+    summary: BatchSummary
 
 
 BatchLine = PictureScores | PictureFailure | BatchSummary
@@ -119,6 +148,8 @@ class ModelDescription(_Answer):
     teacher: str | None
     created: datetime
     licence: str
+    refused: str | None = None
+    """Why the file that lies in its place now does not serve instead."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from pydantic import TypeAdapter
 
 from service.client.answers import (
     BatchLine,
-    BatchSummary,
     Evaluation,
     Health,
     ModelDescription,
@@ -25,6 +24,7 @@ from service.client.answers import (
     PictureScores,
     Problem,
     Sharpened,
+    SummaryLine,
 )
 from service.client.files import PathFile
 from service.client.progress import CountedStream, Notify
@@ -111,7 +111,7 @@ def call_evaluate(
 def call_batch(pictures: Sequence[Pair] | str | PathLike[str], notify: Notify | None) -> Call[None]:
     """Return the call that judges many pairs, or a zip of them; its answer is read in lines."""
     if isinstance(pictures, str | PathLike):
-        files: list[tuple[str, str, Source]] = [("zip", Path(pictures).name, pictures)]
+        files: list[tuple[str, str, Source]] = [("archive", Path(pictures).name, pictures)]
     else:
         files = []
         for pair in pictures:
@@ -133,10 +133,13 @@ def call_health() -> Call[Health]:
 
 def read_line(line: str) -> BatchLine:
     """Return what one line of a batch's answer says."""
-    return _LINE.validate_json(line)
+    said = _LINE.validate_json(line)
+    return said.summary if isinstance(said, SummaryLine) else said
 
 
-_LINE: TypeAdapter[BatchLine] = TypeAdapter(PictureScores | PictureFailure | BatchSummary)
+_LINE: TypeAdapter[PictureScores | PictureFailure | SummaryLine] = TypeAdapter(
+    PictureScores | PictureFailure | SummaryLine
+)
 
 
 def _read_sharpened(response: httpx.Response) -> Sharpened:
