@@ -32,6 +32,9 @@ class Work:
     pixels: int
     spans: Spans
 
+    def __add__(self, other: "Work") -> "Work":
+        return Work(self.pixels + other.pixels, self.spans + other.spans)
+
 
 Observe = Callable[[str, int, float, Work | None], None]
 
@@ -78,8 +81,9 @@ class AccessLog:
 
 
 def note_work(request: Request, work: Work) -> None:
-    """Tell the log line of this request what was done."""
-    request.state.work = work
+    """Tell the log line of this request what was done; what was told before is added to."""
+    before: Work | None = getattr(request.state, "work", None)
+    request.state.work = work if before is None else before + work
 
 
 def _choose_id(sent: str) -> str:

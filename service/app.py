@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from service.access import AccessLog
 from service.admission import Admission
+from service.batches.gate import Gate
 from service.bodies import BodyLimit
 from service.headers import SecurityHeaders
 from service.inference import Inference
@@ -21,7 +22,7 @@ from service.problems import UnexpectedErrors, describe_problems, install_proble
 from service.processors import count_cpus
 from service.renewal import Renewal
 from service.resources import Resources, ask_resources, set_resources
-from service.routes import evaluate, health, metrics, models, sharpen
+from service.routes import batch, evaluate, health, metrics, models, sharpen
 from service.routes.documentation import install_documentation
 from service.settings import Settings
 from service.telemetry import Telemetry
@@ -68,7 +69,7 @@ def create_app(
     install_problems(app)
     app.include_router(health.router)
     guards, problems = _guard(settings)
-    for module in (sharpen, evaluate, models, metrics):
+    for module in (sharpen, evaluate, batch, models, metrics):
         app.include_router(module.router, dependencies=guards, responses=problems)
     install_documentation(app)
     return app
@@ -102,7 +103,8 @@ async def _become_ready(
     loaded = await inference.run_model(partial(load, settings))
     await inference.run_model(partial(warm_up, loaded.value))
     admission = Admission(settings.admission)
-    set_resources(app, Resources(settings, loaded.value, inference, admission))
+    batches = Gate(admission, max_batches=settings.max_batches)
+    set_resources(app, Resources(settings, loaded.value, inference, admission, batches))
     logger.info("ready")
 
 
@@ -139,6 +141,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         max_bytes=settings.max_body_bytes,
         max_bytes_together=settings.max_bodies_bytes,
         timeout_s=settings.body_timeout_s,
+        spooled={batch.PATH: settings.max_batch_bytes},
     )
     app.add_middleware(UnexpectedErrors)
     if settings.origins:

@@ -4,8 +4,9 @@ Never decodes a picture. Starlette's own limit on parts does not bound files, he
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import Request
@@ -17,7 +18,7 @@ from service.errors import BodyTooLargeError, BrokenFormError, SlowBodyError, To
 from sharpening.codec import MEDIA_TYPES
 from sharpening.errors import BrokenImageError, ParameterError, UnsupportedImageError
 
-_MULTIPART = "multipart/form-data"
+MULTIPART = "multipart/form-data"
 _UNTYPED = ("", "application/octet-stream")
 _MAX_TEXT_FIELDS = 8
 
@@ -34,7 +35,7 @@ IMAGE_BODY: dict[str, Any] = {
         "required": True,
         "content": {
             **{media_type: {"schema": _BINARY} for media_type in MEDIA_TYPES.values()},
-            _MULTIPART: _describe_form(["image"]),
+            MULTIPART: _describe_form(["image"]),
         },
     }
 }
@@ -43,7 +44,7 @@ IMAGE_BODY: dict[str, Any] = {
 PAIR_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {_MULTIPART: _describe_form(["reference"], "image")},
+        "content": {MULTIPART: _describe_form(["reference"], "image")},
     }
 }
 """The OpenAPI description of what `read_pair` reads."""
@@ -54,43 +55,56 @@ class BodyLimit:
 
     Reading more than `max_bytes` raises `BodyTooLargeError`; a body that declares its length is
     refused before its first byte is read. More than `max_bytes_together` in all requests at one
-    time raises `TooBusyError`, and `timeout_s` without a byte `SlowBodyError`.
+    time raises `TooBusyError`, and `timeout_s` without a byte `SlowBodyError`. Paths that keep
+    bodies on disk have limits of their own, in `spooled`, and are not counted together.
     """
 
     def __init__(
-        self, app: ASGIApp, *, max_bytes: int, max_bytes_together: int, timeout_s: float
+        self,
+        app: ASGIApp,
+        *,
+        max_bytes: int,
+        max_bytes_together: int,
+        timeout_s: float,
+        spooled: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self.app = app
         self.max_bytes = max_bytes
         self.max_bytes_together = max(max_bytes, max_bytes_together)
         self.timeout_s = timeout_s
+        self.spooled = spooled
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        spooled = scope["path"] in self.spooled
+        max_bytes = self.spooled.get(scope["path"], self.max_bytes)
         declared = Headers(scope=scope).get("content-length", "")
-        too_large = declared.isdecimal() and int(declared) > self.max_bytes
+        too_large = declared.isdecimal() and int(declared) > max_bytes
         received = 0
         ended = False
 
         async def receive_and_count() -> Message:
             nonlocal received, ended
             if too_large:
-                raise BodyTooLargeError(self.max_bytes)
+                raise BodyTooLargeError(max_bytes)
             message = await (receive() if ended else self._receive_in_time(receive))
             ended = not message.get("more_body", False)
             size = len(message.get("body", b""))
             received += size
-            self._held += size
-            self._check(received)
+            if received > max_bytes:
+                raise BodyTooLargeError(max_bytes)
+            if not spooled:
+                self._hold(size)
             return message
 
         try:
             await self.app(scope, receive_and_count, send)
         finally:
-            self._held -= received
+            if not spooled:
+                self._held -= received
 
     async def _receive_in_time(self, receive: Receive) -> Message:
         try:
@@ -101,9 +115,8 @@ class BodyLimit:
                 f"no byte of the request body came for {self.timeout_s:g} s: send it again"
             ) from error
 
-    def _check(self, received: int) -> None:
-        if received > self.max_bytes:
-            raise BodyTooLargeError(self.max_bytes)
+    def _hold(self, size: int) -> None:
+        self._held += size
         if self._held > self.max_bytes_together:
             raise TooBusyError("too many request bodies are held already: try again later", 1.0)
 
@@ -115,15 +128,15 @@ async def read_image(request: Request) -> bytes:
     `UnsupportedImageError` for other content types, `BrokenImageError` for an empty picture,
     `BrokenFormError` for a form that cannot be read and `ParameterError` for one without it.
     """
-    content_type = _content_type(request)
-    if content_type == _MULTIPART:
+    content_type = read_content_type(request)
+    if content_type == MULTIPART:
         async with _open_form(request, max_files=1) as form:
             return await _read_file(form, "image")
     if content_type.startswith("image/") or content_type in _UNTYPED:
         return _check_filled(await request.body(), "the request body")
     raise UnsupportedImageError(
         f"the Content-Type is {content_type!r}: send the picture as the body with its own type, "
-        f"one of {', '.join(MEDIA_TYPES.values())}, or as the field 'image' of a {_MULTIPART}"
+        f"one of {', '.join(MEDIA_TYPES.values())}, or as the field 'image' of a {MULTIPART}"
     )
 
 
@@ -132,10 +145,10 @@ async def read_pair(request: Request) -> tuple[bytes, bytes | None]:
 
     Raises as `read_image` does.
     """
-    content_type = _content_type(request)
-    if content_type != _MULTIPART:
+    content_type = read_content_type(request)
+    if content_type != MULTIPART:
         raise UnsupportedImageError(
-            f"the Content-Type is {content_type!r}: send a {_MULTIPART} with the file 'reference' "
+            f"the Content-Type is {content_type!r}: send a {MULTIPART} with the file 'reference' "
             "and, unless it is to be blurred here, the file 'image'"
         )
     async with _open_form(request, max_files=2) as form:
@@ -144,7 +157,8 @@ async def read_pair(request: Request) -> tuple[bytes, bytes | None]:
         return reference, image
 
 
-def _content_type(request: Request) -> str:
+def read_content_type(request: Request) -> str:
+    """Return the media type of the body, in small letters and without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 

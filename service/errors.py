@@ -37,6 +37,30 @@ class BodyTooLargeError(ServiceError):
         super().__init__(f"the request body has more than {limit_bytes} bytes: send a smaller one")
 
 
+class FileTooLargeError(ServiceError):
+    """A file of a batch has more bytes than allowed, or all files of its archive together."""
+
+    def __init__(self, what: str, *, size_bytes: int, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        super().__init__(f"{what} {size_bytes} bytes; the limit is {limit_bytes}: send less")
+
+
+class TooManyPicturesError(ServiceError):
+    """A batch has more pictures than allowed."""
+
+    def __init__(self, limit_pictures: int) -> None:
+        self.limit_pictures = limit_pictures
+        super().__init__(f"the batch has more than {limit_pictures} pictures: send it in parts")
+
+
+class PairError(ServiceError):
+    """A file of a batch has no counterpart, or more than one."""
+
+
+class BrokenArchiveError(ServiceError):
+    """A zip, or a file in it, cannot be read."""
+
+
 class BrokenFormError(ServiceError):
     """The multipart form cannot be read: its header, its parts or how many there are."""
 

@@ -20,11 +20,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import (
     BodyTooLargeError,
+    BrokenArchiveError,
     BrokenFormError,
+    FileTooLargeError,
     NotAcceptableError,
     NotReadyError,
+    PairError,
     SlowBodyError,
     TooBusyError,
+    TooManyPicturesError,
     UnauthorizedError,
     UnknownModelError,
 )
@@ -57,6 +61,7 @@ class Kind:
 
 
 KINDS: dict[type[SharpeningError], Kind] = {
+    BrokenArchiveError: Kind(400, "broken-archive", "The zip cannot be read"),
     BrokenFormError: Kind(400, "broken-form", "The form cannot be read"),
     BrokenImageError: Kind(400, "broken-image", "The picture is damaged"),
     UnauthorizedError: Kind(401, "unauthorized", "The API key is missing or wrong"),
@@ -64,11 +69,14 @@ KINDS: dict[type[SharpeningError], Kind] = {
     NotAcceptableError: Kind(406, "not-acceptable", "No accepted format can hold the answer"),
     SlowBodyError: Kind(408, "slow-body", "The request did not come in time"),
     BodyTooLargeError: Kind(413, "body-too-large", "The request has too many bytes"),
+    FileTooLargeError: Kind(413, "file-too-large", "A file has too many bytes"),
     ImageTooLargeError: Kind(413, "image-too-large", "The picture has too many pixels"),
+    TooManyPicturesError: Kind(413, "too-many-pictures", "The batch has too many pictures"),
     UnsupportedImageError: Kind(415, "unsupported-image", "Pictures of this kind are not handled"),
     CannotEncodeError: Kind(422, "cannot-encode", "The format cannot hold the picture"),
     SizeMismatchError: Kind(422, "size-mismatch", "The pictures differ in size"),
     ImageError: Kind(422, "unusable-image", "The picture cannot be used for this"),
+    PairError: Kind(422, "no-pair", "The files do not make a pair"),
     ParameterError: Kind(422, "bad-parameter", "A parameter is missing or out of range"),
     TooBusyError: Kind(429, "too-busy", "The service has too much to do"),
     NotReadyError: Kind(503, "not-ready", "The service is not ready"),
@@ -107,6 +115,15 @@ def install_problems(app: FastAPI) -> None:
         app.add_exception_handler(error_type, _answer_domain_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)
     app.add_exception_handler(HTTPException, _answer_http_exception)
+
+
+def describe_error(error: Exception, request_id: str) -> Problem:
+    """Return the problem that one of many pictures had; an unexpected one goes to the log."""
+    kind = _find_kind(error)
+    if kind is not None:
+        return _build(kind, str(error), request_id, _extend(error))
+    logger.error("unexpected error, id=%s", request_id, exc_info=error)
+    return _build(_UNEXPECTED, _QUOTE_ID, request_id, {})
 
 
 class UnexpectedErrors:
@@ -152,19 +169,28 @@ def _respond(
     extensions: Extensions | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    problem = Problem(
+    problem = _build(kind, detail, request.state.request_id, extensions or {})
+    return Response(problem.model_dump_json(), kind.status, headers, MEDIA_TYPE)
+
+
+def _build(kind: Kind, detail: str, request_id: str, extensions: Extensions) -> Problem:
+    return Problem(
         type=_TYPE_PREFIX + kind.slug,
         title=kind.title,
         status=kind.status,
         detail=detail,
-        request_id=request.state.request_id,
-        **(extensions or {}),
+        request_id=request_id,
+        **extensions,
     )
-    return Response(problem.model_dump_json(), kind.status, headers, MEDIA_TYPE)
+
+
+def _find_kind(error: Exception) -> Kind | None:
+    return next((KINDS[known] for known in type(error).__mro__ if known in KINDS), None)
 
 
 async def _answer_domain_error(request: Request, error: Exception) -> Response:
-    kind = next(KINDS[ancestor] for ancestor in type(error).__mro__ if ancestor in KINDS)
+    kind = _find_kind(error)
+    assert kind is not None  # it is the table that this was registered for
     return _respond(
         request, kind, str(error), extensions=_extend(error), headers=_list_headers(error)
     )
@@ -203,8 +229,10 @@ def _extend(error: Exception) -> Extensions:
                 "limit_megapixels": error.limit_megapixels,
                 "got_megapixels": error.got_megapixels,
             }
-        case BodyTooLargeError():
+        case BodyTooLargeError() | FileTooLargeError():
             return {"limit_bytes": error.limit_bytes}
+        case TooManyPicturesError():
+            return {"limit_pictures": error.limit_pictures}
         case TooBusyError():
             return {"retry_after_s": error.retry_after_s}
         case UnknownModelError():

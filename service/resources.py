@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 
 from service.admission import Admission
+from service.batches.gate import Gate
 from service.errors import NotReadyError
 from service.inference import Inference
 from service.models import ModelStore
@@ -20,6 +21,7 @@ class Resources:
     models: ModelStore
     inference: Inference
     admission: Admission
+    batches: Gate
 
 
 def set_resources(app: FastAPI, resources: Resources | None) -> None:

@@ -95,6 +95,16 @@ class Settings(BaseSettings):
         gt=0,
         description="Seconds that a picture may wait before it is told 429 instead of sharpened.",
     )
+    max_batches: int = Field(
+        default=4, ge=1, description="Batches at one time; one more is told 429."
+    )
+    max_batch_bytes: int = Field(
+        default=2 * 1024**3,
+        ge=1,
+        description="Largest batch, counted as it is written to the folder that TMPDIR names; of a "
+        "zip also what comes out of it.",
+    )
+    max_batch_pictures: int = Field(default=5000, ge=1, description="Most pictures of a batch.")
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 takes a free one.")
     drain_timeout_s: int = Field(

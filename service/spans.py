@@ -5,6 +5,9 @@ from typing import Any
 
 from service.inference import Timed
 
+NOTHING = Timed(None, 0.0, 0.0)
+"""A step that there was not."""
+
 
 @dataclass(frozen=True)
 class Spans:
@@ -20,13 +23,21 @@ class Spans:
         cls,
         decoded: Timed[Any],
         modelled: Timed[Any],
-        encoded: Timed[Any],
+        encoded: Timed[Any] = NOTHING,
         *,
         waited_s: float = 0.0,
     ) -> "Spans":
         """Add up the three steps; `queue_s` is `waited_s` and what they waited for threads."""
         queue_s = waited_s + decoded.waited_s + modelled.waited_s + encoded.waited_s
         return cls(decoded.ran_s, queue_s, modelled.ran_s, encoded.ran_s)
+
+    def __add__(self, other: "Spans") -> "Spans":
+        return Spans(
+            self.decode_s + other.decode_s,
+            self.queue_s + other.queue_s,
+            self.model_s + other.model_s,
+            self.encode_s + other.encode_s,
+        )
 
     @property
     def server_timing(self) -> str:

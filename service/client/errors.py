@@ -26,7 +26,9 @@ from pydantic import JsonValue, ValidationError
 from service.client.answers import Problem
 from sharpening.errors import SharpeningError
 
-_NOT_THE_PICTURES_FAULT = frozenset({"bad-parameter", "broken-form"})
+_NOT_THE_PICTURES_FAULT = frozenset(
+    {"bad-parameter", "broken-archive", "broken-form", "too-many-pictures"}
+)
 
 
 class ClientError(SharpeningError):

@@ -25,7 +25,9 @@ REPOSITORY = Path(__file__).parents[3]
 
 EXPECTED = {
     "bad-parameter": RefusedError,
+    "broken-archive": RefusedError,
     "broken-form": RefusedError,
+    "too-many-pictures": RefusedError,
     "unknown-model": UnknownNameError,
     "not-ready": UnavailableError,
 }
