@@ -1,7 +1,7 @@
 """The client for asyncio: the same verbs, awaited."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import Self, Unpack
@@ -64,7 +64,7 @@ class AsyncSharpenClient:
 
     async def evaluate_batch(
         self, pictures: Sequence[Pair] | str | PathLike[str], *, progress: Notify | None = None
-    ) -> AsyncIterator[BatchLine]:
+    ) -> AsyncGenerator[BatchLine, None]:
         """Yield a line for each pair, or for each in a zip, as it is judged; last the summary.
 
         The zip holds the folders `reference` and `image`. Closing the iterator cancels the rest.

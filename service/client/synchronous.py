@@ -1,7 +1,7 @@
 """The client for code that waits."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import Self, Unpack
@@ -65,7 +65,7 @@ class SharpenClient:
 
     def evaluate_batch(
         self, pictures: Sequence[Pair] | str | PathLike[str], *, progress: Notify | None = None
-    ) -> Iterator[BatchLine]:
+    ) -> Generator[BatchLine, None, None]:
         """Yield a line for each pair, or for each in a zip, as it is judged; last the summary.
 
         The zip holds the folders `reference` and `image`. Closing the iterator cancels the rest.

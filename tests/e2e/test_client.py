@@ -145,7 +145,7 @@ def test_lines_come_as_they_are_done_and_the_rest_can_be_left(server: Any, pictu
     with SharpenClient(server.url) as client:
         lines = client.evaluate_batch(pairs)
         first = next(lines)
-        lines.close()  # type: ignore[attr-defined]
+        lines.close()
         assert client.health().ready
 
     assert isinstance(first, PictureScores)

@@ -39,14 +39,15 @@ def test_evaluate_blurs_a_reference_that_is_alone(
     run: Run, sharp_dir: Path, blurred_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("evaluate", sharp_dir / "a.png", "--json") == 0
-    alone = json.loads(capsys.readouterr().out)["pictures"][0]
+    alone = json.loads(capsys.readouterr().out)
     assert run("evaluate", sharp_dir / "a.png", blurred_dir / "a.png", "--json") == 0
-    paired = json.loads(capsys.readouterr().out)["pictures"][0]
+    paired = json.loads(capsys.readouterr().out)
 
     assert alone["degradation"]["profile"] == "paper"
     assert paired["degradation"] is None
-    assert alone["student"] == paired["student"]
-    assert alone["teacher"] == paired["teacher"]
+    assert alone["pictures"] == paired["pictures"]
+    assert list(alone["pictures"]["a.png"]) == ["input", "student", "teacher", "student_vs_teacher"]
+    assert alone["models"]["student"].startswith("student@")
 
 
 def test_evaluate_goes_on_past_what_cannot_be_scored(
@@ -58,10 +59,22 @@ def test_evaluate_goes_on_past_what_cannot_be_scored(
     assert run("evaluate", sharp_dir, blurred_dir, "--json") == 1
 
     printed = json.loads(capsys.readouterr().out)
-    assert [each["name"] for each in printed["pictures"]] == ["a.png"]
+    assert list(printed["pictures"]) == ["a.png"]
     assert sorted(printed["failed"]) == ["below/b.png", "lonely.png"]
     assert printed["failed"]["lonely.png"] == f"not in {blurred_dir}"
-    assert (printed["summary"]["count"], printed["summary"]["failed"]) == (1, 2)
+    assert printed["summary"]["student"]["psnr"]["count"] == 1
+
+
+def test_evaluate_with_nothing_to_show_shows_no_table(
+    run: Run, sharp_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (sharp_dir / "a.png").write_text("not a picture")
+
+    assert run("evaluate", sharp_dir / "a.png") == 1
+
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "0 of 1 pictures scored" in printed.err
 
 
 def test_batch_prints_a_line_a_picture_and_a_summary(
@@ -91,7 +104,8 @@ def test_batch_prints_json_lines(
     *pictures, summary = (json.loads(line) for line in printed.out.splitlines())
     assert sorted(each["name"] for each in pictures) == ["a.png", "below/b.png"]
     mean = np.mean([each["student"]["psnr"] for each in pictures])
-    assert summary["scores"]["student"]["psnr"]["mean"] == pytest.approx(mean)
+    assert summary["student"]["psnr"]["mean"] == pytest.approx(mean)
+    assert (summary["pictures"], summary["errors"]) == (2, 0)
     assert printed.err == f"lonely.png: not in {blurred_dir}\n"
 
 

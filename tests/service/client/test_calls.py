@@ -1,6 +1,5 @@
 """What the clients send, and what they make of what comes back."""
 
-import json
 from email.parser import BytesParser
 from email.policy import HTTP
 from pathlib import Path
@@ -171,8 +170,3 @@ def test_upload_progress_ends_at_the_length_of_the_body(call: Any, script: Any) 
     assert asked.bodies == [picture]
     assert [each.done for each in told] == [65_536, 131_072, 196_608, 200_000]
     assert {(each.phase, each.total) for each in told} == {("upload", 200_000)}
-
-
-def to_lines(*lines: dict[str, Any]) -> httpx.Response:
-    text = "".join(json.dumps(line) + "\n" for line in lines)
-    return httpx.Response(200, content=text.encode())
