@@ -22,10 +22,10 @@ from service.client.answers import (
     ModelDescription,
     PictureFailure,
     PictureScores,
-    Problem,
     Sharpened,
     SummaryLine,
 )
+from service.client.errors import read_problem
 from service.client.files import PathFile
 from service.client.progress import CountedStream, Notify
 
@@ -161,7 +161,8 @@ def _read_evaluation(response: httpx.Response) -> Evaluation:
 def _read_health(response: httpx.Response) -> Health:
     if response.status_code == 200:
         return Health(ready=True)
-    return Health(ready=False, detail=Problem.model_validate_json(response.content).detail)
+    problem = read_problem(response)
+    return Health(ready=False, detail=problem.detail or problem.title)
 
 
 def _read_timings(header: str) -> dict[str, float]:

@@ -133,7 +133,7 @@ def explain_answer(response: httpx.Response) -> ClientError:
             f"{response.request.url} answered {response.status_code} {response.reason_phrase}: "
             "is that the address of the sharpening service?"
         )
-    return refuse(_read_problem(response), _read_retry_after(response.headers))
+    return refuse(read_problem(response), _read_retry_after(response.headers))
 
 
 def refuse(problem: Problem, retry_after_s: float | None = None) -> RefusedError:
@@ -164,7 +164,7 @@ def translate_errors() -> Iterator[None]:
         raise InvalidAnswerError(f"the answer is not as this API's are: {error}") from error
 
 
-def _read_problem(response: httpx.Response) -> Problem:
+def read_problem(response: httpx.Response) -> Problem:
     """Return the problem; where something else answered, as proxies do, one made of its status."""
     try:
         return Problem.model_validate_json(response.content)

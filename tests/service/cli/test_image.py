@@ -1,7 +1,9 @@
 """`sharpen image` in this process."""
 
 import io
+import os
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -177,3 +179,17 @@ def test_outputs_are_ordinary_files(run: Run, blurred_dir: Path, tmp_path: Path)
     run("image", blurred_dir / "a.png", "-o", tmp_path / "out.png")
 
     assert stat.S_IMODE((tmp_path / "out.png").stat().st_mode) == 0o644
+
+
+def test_what_a_killed_run_left_half_written_is_removed(
+    run: Run, blurred_dir: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, age_s in ((".a.png.old.partial", 7200), (".a.png.new.partial", 0)):
+        (out / name).touch()
+        os.utime(out / name, (time.time() - age_s,) * 2)
+
+    assert run("image", blurred_dir / "a.png", "-o", out) == 0
+
+    assert list_files(out) == [".a.png.new.partial", "a.png"]

@@ -134,9 +134,11 @@ def test_health_tells_ready_from_not_ready(call: Any, script: Any) -> None:
 
     ready = call(script(httpx.Response(200, json={"status": "ready"})), "health")
     unready = call(script(httpx.Response(503, json=problem)), "health")
+    proxy = call(script(httpx.Response(503, html="<h1>no</h1>")), "health")
 
     assert (ready.ready, ready.detail) == (True, "")
     assert (unready.ready, unready.detail) == (False, "loading")
+    assert (proxy.ready, proxy.detail) == (False, "503 Service Unavailable")
 
 
 def test_the_api_key_goes_with_every_request(call: Any, script: Any) -> None:
@@ -147,9 +149,27 @@ def test_the_api_key_goes_with_every_request(call: Any, script: Any) -> None:
     assert asked.requests[0].headers["authorization"] == "Bearer secret"
 
 
-def test_a_path_in_the_address_is_kept(script: Any) -> None:
-    from service.client import SharpenClient
+@pytest.mark.parametrize(("timeout_s", "connect_s"), [(600, 10), (3, 3)])
+def test_silence_is_bounded_and_connecting_more_so(timeout_s: float, connect_s: float) -> None:
+    timeouts: list[dict[str, float]] = []
 
+    def note(request: httpx.Request) -> httpx.Response:
+        timeouts.append(request.extensions["timeout"])
+        return httpx.Response(200, json=[])
+
+    transport = httpx.MockTransport(note)
+    with SharpenClient("http://service", timeout_s=timeout_s, transport=transport) as client:
+        client.models()
+
+    (timeout,) = timeouts
+    assert (timeout["connect"], timeout["read"], timeout["write"]) == (
+        connect_s,
+        timeout_s,
+        timeout_s,
+    )
+
+
+def test_a_path_in_the_address_is_kept(script: Any) -> None:
     asked = script(httpx.Response(200, json=[]))
 
     with SharpenClient(

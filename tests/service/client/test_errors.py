@@ -16,6 +16,7 @@ from service.client import (
     RefusedError,
     Retries,
     ServiceFailedError,
+    SharpenClient,
     UnavailableError,
     UnknownNameError,
 )
@@ -80,8 +81,6 @@ def test_an_error_page_of_a_proxy_is_an_error_as_well(call: Any, script: Any) ->
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://service", "http://[::1"])
 def test_an_address_that_is_none_is_told_at_once(url: str) -> None:
-    from service.client import SharpenClient
-
     slept: list[float] = []
     with (
         pytest.raises(ClientError, match="give an address"),
