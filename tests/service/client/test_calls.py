@@ -11,6 +11,7 @@ import pytest
 from service.client import (
     InvalidAnswerError,
     Progress,
+    SharpenClient,
 )
 
 SCORE = {"psnr": 30.5, "ssim": 0.9, "ssim_gaussian": 0.91, "psnr_y": 31.0, "identical": False}
