@@ -81,11 +81,10 @@ def create_app(
 async def _live(
     app: FastAPI, *, settings: Settings, load: Loader, give_up: Callable[[], None]
 ) -> AsyncIterator[None]:
-    cpus = count_cpus()
     inference = Inference(
         workers=settings.inference_workers,
-        threads=settings.inference_threads or max(1, cpus // settings.inference_workers),
-        codec_workers=settings.codec_workers or cpus,
+        threads=settings.threads_per_worker,
+        codec_workers=settings.codec_workers or count_cpus(),
     )
     start = partial(_become_ready, app, settings, inference, load)
     app.state.loading = asyncio.create_task(_try(start, give_up))

@@ -34,7 +34,7 @@ class Inference:
     def __init__(self, *, workers: int, threads: int, codec_workers: int) -> None:
         """`threads` is the number of CPU threads of each of the `workers`; 0 is PyTorch's own."""
         self._models = ThreadPoolExecutor(
-            workers, "model", initializer=_limit_threads, initargs=(threads,)
+            workers, "model", initializer=limit_threads, initargs=(threads,)
         )
         self._codec = ThreadPoolExecutor(codec_workers, "codec")
         self._peeks = ThreadPoolExecutor(1, "peek")
@@ -87,7 +87,8 @@ async def _run(
         del submitted, running
 
 
-def _limit_threads(threads: int) -> None:
+def limit_threads(threads: int) -> None:
+    """Give the networks of this thread so many CPU threads; 0 leaves it to PyTorch."""
     if threads:
         import torch  # here and not above: a runtime without PyTorch must not have to load it
 

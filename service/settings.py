@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.admission import Limits
 from service.logs import LogFormat
+from service.processors import count_cpus
 from sharpening.codec import MAX_PIXELS
 from sharpening.degradation import PROFILES
 from sharpening.runtimes import RuntimeName
@@ -145,6 +146,11 @@ class Settings(BaseSettings):
         if profile not in PROFILES:
             raise ValueError(f"unknown profile {profile!r}; expected one of {sorted(PROFILES)}")
         return profile
+
+    @property
+    def threads_per_worker(self) -> int:
+        """`inference_threads`, or each worker's share of the CPUs."""
+        return self.inference_threads or max(1, count_cpus() // self.inference_workers)
 
     @property
     def max_pixels(self) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from service.cli import VERBS
 from service.settings import Settings
 from trainer.cli import main
 
@@ -48,3 +49,8 @@ def test_every_verb_of_the_trainer_is_listed(capsys: pytest.CaptureFixture[str])
     verbs = re.findall(r"^    ([a-z-]+)", capsys.readouterr().out, flags=re.MULTILINE)
     assert len(verbs) == 7
     assert [verb for verb in verbs if f"| `{verb}` |" not in readme] == []
+
+
+def test_every_verb_of_the_command_line_is_listed() -> None:
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    assert [verb for verb in VERBS if f"| `{verb}` |" not in readme] == []

@@ -7,7 +7,7 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, JsonValue
 
-from service.models import Model
+from service.models import Model, ModelStore
 from service.problems import describe_problems
 from service.resources import ReadyResources
 
@@ -45,11 +45,7 @@ class RefusalDescription(BaseModel):
 
 @router.get("/models", summary="Which models are loaded?", responses=describe_problems(503))
 async def list_models(resources: ReadyResources) -> list[ModelDescription]:
-    store = resources.models
-    refused = {refusal.serving: refusal.reason for refusal in store.refusals}
-    return [
-        _describe(model, store.names_of(model), refused.get(model.name)) for model in store.models
-    ]
+    return describe_models(resources.models)
 
 
 @router.get(
@@ -59,6 +55,14 @@ async def list_models(resources: ReadyResources) -> list[ModelDescription]:
 )
 async def list_refusals(resources: ReadyResources) -> list[RefusalDescription]:
     return [RefusalDescription(**asdict(refusal)) for refusal in resources.models.refusals]
+
+
+def describe_models(store: ModelStore) -> list[ModelDescription]:
+    """Return what is told of the loaded models."""
+    refused = {refusal.serving: refusal.reason for refusal in store.refusals}
+    return [
+        _describe(model, store.names_of(model), refused.get(model.name)) for model in store.models
+    ]
 
 
 def _describe(model: Model, names: list[str], refused: str | None) -> ModelDescription:

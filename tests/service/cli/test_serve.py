@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service import cli
+from service.cli import main, serve
 from service.settings import Settings
 
 
@@ -16,8 +16,8 @@ from service.settings import Settings
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """The settings that would have been served."""
     settings: list[Settings] = []
-    monkeypatch.setattr(cli, "serve", settings.append)
-    monkeypatch.setattr(cli, "configure_logging", lambda _settings: None)
+    monkeypatch.setattr(serve, "serve", settings.append)
+    monkeypatch.setattr(serve, "configure_logging", lambda _settings: None)
     return settings
 
 
@@ -36,7 +36,7 @@ def configured_logging(settings: Settings) -> Iterator[None]:
     before = root.level, pillow.level, root.handlers
     root.handlers = []
     try:
-        cli.configure_logging(settings)
+        serve.configure_logging(settings)
         yield
     finally:
         logging.captureWarnings(False)
@@ -51,7 +51,7 @@ def test_options_override_the_environment(
     monkeypatch.setenv("SHARPEN_PORT", "1234")
     monkeypatch.setenv("SHARPEN_HOST", "0.0.0.0")
 
-    cli.main(["serve", "--port", "4321"])
+    main(["serve", "--port", "4321"])
 
     assert (served[0].host, served[0].port) == ("0.0.0.0", 4321)
 
@@ -74,7 +74,7 @@ def test_a_setting_that_does_not_fit_is_a_line_and_not_a_traceback(
     monkeypatch.setenv(name, value)
 
     with pytest.raises(SystemExit, match=rf"^sharpen: [^\n]*{message}[^\n]*$"):
-        cli.main(["serve"])
+        main(["serve"])
 
     assert not served
 
@@ -93,7 +93,7 @@ def test_without_models_it_ends_with_one_line_and_exit_code_1(
     folder = tmp_path if device == "cpu" else weights_dir
 
     with pytest.raises(SystemExit) as ended:
-        cli.serve(Settings(weights_dir=folder, device=device, port=0))
+        serve.serve(Settings(weights_dir=folder, device=device, port=0))
 
     assert ended.value.code == 1
     (record,) = [record for record in caplog.records if record.levelno >= logging.CRITICAL]
@@ -123,7 +123,7 @@ def test_warnings_go_to_the_log(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        cli.main(["serve", "--help"])
+        main(["serve", "--help"])
 
     printed = "".join(capsys.readouterr().out.split())
     for name in Settings.model_fields:

@@ -1,4 +1,4 @@
-"""The `sharpen` command line. The only module of the service that configures logging."""
+"""`sharpen serve`. The only module of the service that configures logging."""
 
 import argparse
 import logging
@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
 
-from pydantic import ValidationError
-
 from service.app import create_app
+from service.cli.environment import read_settings
 from service.logs import make_handler
 from service.server import Server
 from service.settings import Settings, name_variables
@@ -19,16 +18,16 @@ from sharpening.memory import keep_freed_memory, share_arenas
 _ARENAS = 2
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command that the arguments (default: the process's own) name."""
+def run(arguments: Sequence[str]) -> int:
+    """Serve until told to stop; the exit status is 0, or the process ends with another."""
     options = _build_parser().parse_args(arguments)
-    match options.command:
-        case "serve":
-            settings = _read_settings(host=options.host, port=options.port)
-            configure_logging(settings)
-            keep_freed_memory()
-            share_arenas(_ARENAS)
-            serve(settings)
+    given = {"host": options.host, "port": options.port}
+    settings = read_settings({name: value for name, value in given.items() if value is not None})
+    configure_logging(settings)
+    keep_freed_memory()
+    share_arenas(_ARENAS)
+    serve(settings)
+    return 0
 
 
 def configure_logging(settings: Settings) -> None:
@@ -60,33 +59,14 @@ def serve(settings: Settings) -> None:
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sharpen", description="Sharpen photographs.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    serve_parser = commands.add_parser(
-        "serve",
-        help="serve over HTTP",
+    parser = argparse.ArgumentParser(
+        prog="sharpen serve",
         description="Serve over HTTP. All other settings come from the environment: "
         + ", ".join(name_variables()),
     )
-    serve_parser.add_argument("--host", help="address to listen on (SHARPEN_HOST)")
-    serve_parser.add_argument("--port", type=int, help="port to listen on (SHARPEN_PORT)")
+    parser.add_argument("--host", help="address to listen on (SHARPEN_HOST)")
+    parser.add_argument("--port", type=int, help="port to listen on (SHARPEN_PORT)")
     return parser
-
-
-def _read_settings(*, host: str | None, port: int | None) -> Settings:
-    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    try:
-        return Settings.model_validate(given)
-    except ValidationError as error:
-        sys.exit(f"sharpen: the settings do not fit: {_explain(error)}")
-
-
-def _explain(error: ValidationError) -> str:
-    """Say in one line which settings do not fit, without pydantic's own wording around it."""
-    return "; ".join(
-        ": ".join([*map(str, entry["loc"]), entry["msg"].removeprefix("Value error, ")])
-        for entry in error.errors()
-    )
 
 
 def _exit(_signal: int, _frame: FrameType | None) -> None:
