@@ -50,7 +50,7 @@ ROOMS = {
     "errors": set(),
     "files": set(),
     "tiling": set(),
-    "codec": {"errors"},
+    "codec": {"codec", "errors"},
     "degradation": {"degradation", "errors"},
     "metrics": {"errors"},
     "weights": {"degradation", "errors", "files"},

@@ -236,25 +236,6 @@ class TestSixteenBits:
         data = save_pixels(every_value.astype(">u2"), "tiff")
         np.testing.assert_array_equal(decode(data).pixels[..., 1], every_value)
 
-    @pytest.mark.parametrize(("colour", "channels"), [(2, 3), (6, 4), (4, 2)])
-    def test_colour_png_is_refused_by_name(self, colour: int, channels: int) -> None:
-        data = png_of((1, 1), 16, colour, bytes(1 + 2 * channels))
-        with pytest.raises(UnsupportedImageError, match="PNG colour of 16 bits"):
-            decode(data)
-
-    def test_colour_png_is_refused_wherever_its_header_lies(self) -> None:
-        plain = png_of((1, 1), 16, 2, bytes(7))
-        data = plain[:8] + png_chunk(b"prIv", bytes(40)) + plain[8:]
-        with pytest.raises(UnsupportedImageError, match="PNG colour of 16 bits"):
-            decode(data)
-
-    @pytest.mark.parametrize("channels", [3, 4])
-    def test_colour_tiff_is_refused_by_name(self, channels: int) -> None:
-        extra = {338: (2,)} if channels == 4 else {}
-        tags = {258: (16,) * channels, 262: (2,), 277: (channels,), **extra}
-        with pytest.raises(UnsupportedImageError, match="TIFF colour of 16 bits"):
-            decode(tiff_of((2, 2), bytes(8 * channels), tags))
-
     @pytest.mark.parametrize(
         ("tags", "name"),
         [
@@ -263,21 +244,22 @@ class TestSixteenBits:
             ({258: (16,), 339: (2,)}, "not whole numbers"),
             ({258: (8,), 339: (2,)}, "not whole numbers"),
             ({258: (12,)}, "12 bits"),
-            ({258: (16,), 262: (0,)}, "0 is white"),
+            ({258: (16,) * 4, 262: (5,), 277: (4,)}, "colour of 16 bits"),
+            ({258: (16,) * 3, 262: (8,), 277: (3,)}, "colour of 16 bits"),
+            ({258: (5, 6, 16), 262: (2,), 277: (3,)}, "colour of 16 bits"),
+            ({258: (8,) * 4, 262: (2,), 277: (4,), 338: (0,)}, "besides colour and alpha"),
+            ({258: (16,) * 5, 262: (2,), 277: (5,), 338: (2, 0)}, "besides colour and alpha"),
         ],
-        ids=["unsigned 32", "float 32", "signed 16", "signed 8", "12 bits", "16 white is zero"],
+        ids=[
+            *("unsigned 32", "float 32", "signed 16", "signed 8", "12 bits", "16-bit ink"),
+            *("16-bit Lab", "uneven bits", "a channel without meaning", "five channels"),
+        ],
     )
     def test_tiff_samples_that_would_be_misread_are_refused(
         self, tags: dict[int, tuple[int, ...]], name: str
     ) -> None:
         with pytest.raises(UnsupportedImageError, match=name):
-            decode(tiff_of((2, 2), bytes(16), tags))
-
-    @pytest.mark.parametrize("depth", [2, 4, 16])
-    def test_transparency_that_pillow_would_lose_is_refused(self, depth: int) -> None:
-        key = png_chunk(b"tRNS", struct.pack(">H", 1))
-        with pytest.raises(UnsupportedImageError, match=f"transparency of {depth}-bit"):
-            decode(png_of((1, 1), depth, 0, bytes(3), key))
+            decode(tiff_of((2, 2), bytes(40), tags))
 
 
 class TestAlpha:
@@ -411,7 +393,7 @@ class TestEncode:
         for format_ in FORMATS:
             assert decode(encode(Image(photograph, format=format_))).format == format_
 
-    @pytest.mark.parametrize("format_", ["jpeg", "webp"])
+    @pytest.mark.parametrize("format_", ["jpeg", "webp", "avif"])
     def test_more_quality_takes_more_bytes(self, format_: Format, photograph: Pixels) -> None:
         sizes = [len(encode(Image(photograph), format_, quality=at)) for at in (10, 50, 90, 100)]
         assert sizes == sorted(set(sizes))
@@ -421,17 +403,15 @@ class TestEncode:
         with pytest.raises(ParameterError, match=f"quality is {quality}; expected 1 to 100"):
             encode(Image(photograph), quality=quality)
 
-    @pytest.mark.parametrize("format_", ["jpeg", "webp"])
+    @pytest.mark.parametrize("format_", ["jpeg", "webp", "avif"])
     def test_sixteen_bits_into_an_8_bit_format_are_refused(self, format_: Format) -> None:
         image = Image(np.zeros((2, 2, 3), np.uint16), greyscale=True)
         with pytest.raises(CannotEncodeError, match="16 bits"):
             encode(image, format_)
 
-    def test_sixteen_bit_colour_is_refused(self) -> None:
-        with pytest.raises(CannotEncodeError, match="opaque greyscale"):
-            encode(Image(np.zeros((2, 2, 3), np.uint16)), "png")
-
-    @pytest.mark.parametrize(("format_", "width"), [("jpeg", 65_501), ("webp", 16_384)])
+    @pytest.mark.parametrize(
+        ("format_", "width"), [("jpeg", 65_501), ("webp", 16_384), ("avif", 32_769)]
+    )
     def test_side_too_long_for_the_format_is_refused(self, format_: Format, width: int) -> None:
         with pytest.raises(CannotEncodeError, match=f"{width}x1 px"):
             encode(Image(np.zeros((1, width, 3), np.uint8)), format_)
@@ -442,7 +422,7 @@ class TestEncode:
 
 
 class TestRefusals:
-    @pytest.mark.parametrize("format_", ["png", "webp", "tiff"])
+    @pytest.mark.parametrize("format_", ["png", "webp", "tiff", "avif"])
     def test_several_frames_are_refused(self, format_: str, photograph: Pixels) -> None:
         frames = [PillowImage.fromarray(frame) for frame in (photograph, 255 - photograph)]
         data = save(frames[0], format_, save_all=True, append_images=frames[1:])
@@ -461,7 +441,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("format_", ["gif", "bmp", "ppm", "ico"])
     def test_other_formats_are_refused(self, format_: str, photograph: Pixels) -> None:
-        with pytest.raises(UnsupportedImageError, match="png, jpeg, webp, tiff"):
+        with pytest.raises(UnsupportedImageError, match="png, jpeg, webp, tiff, avif"):
             decode(save_pixels(photograph, format_))
 
     @pytest.mark.parametrize("data", [b"", b"\0", b"hello", b"<svg/>", b"%PDF-1.7"])
@@ -605,5 +585,5 @@ def encode_or_refuse(image: Image, format_: Format) -> None:
 
 def test_damaged_exif_is_a_named_error(photograph: Pixels) -> None:
     for format_ in ("png", "jpeg", "webp"):
-        with pytest.raises(BrokenImageError, match="not a TIFF file"):
+        with pytest.raises(BrokenImageError, match=r"EXIF data are damaged.*not a TIFF header"):
             decode(save_pixels(photograph, format_, exif=b"Exif\0\0rubbish"))
