@@ -58,6 +58,8 @@ ROOMS = {
     "networks": {"errors", "networks"},
     "runtimes": {"errors", "networks", "runtimes", "weights"},
     "engine": {"errors", "runtimes", "tiling"},
+    "transparency": set(),
+    "picture": {"codec", "engine", "transparency"},
     "evaluation": {"engine", "metrics"},
     "ensemble": {"evaluation"},
 }

@@ -18,6 +18,7 @@ from service.resources import ReadyResources
 from service.spans import Spans
 from sharpening.codec import DEFAULT_QUALITY, MEDIA_TYPES, Format, Image, decode, encode
 from sharpening.engine import MAX_STRENGTH
+from sharpening.picture import sharpen_image
 
 router = APIRouter(tags=["sharpen"])
 
@@ -52,7 +53,7 @@ class SharpenQuery(BaseModel):
         default=None,
         ge=1,
         le=100,
-        description=f"Of JPEG and WebP, default {DEFAULT_QUALITY}; WebP at 100 is lossless.",
+        description=f"Of JPEG, WebP and AVIF, default {DEFAULT_QUALITY}; WebP at 100 is lossless.",
     )
 
 
@@ -97,12 +98,12 @@ async def sharpen(
     )
     job = opened.value
     sharpened = await inference.run_model(
-        partial(model.engine.sharpen, job.image.pixels, strength=query.strength)
+        partial(sharpen_image, model.engine, job.image, strength=query.strength)
     )
-    result = job.image.with_pixels(sharpened.value)
+    result = sharpened.value
     encoded = await inference.run_codec(partial(encode, result, job.format, quality=query.quality))
     spans = Spans.of(opened, sharpened, encoded)
-    note_work(request, Work(sharpened.value.size // 3, spans))
+    note_work(request, Work(result.pixels.size // 3, spans))
     headers = {
         "X-Model": model.name,
         "Server-Timing": spans.server_timing,
