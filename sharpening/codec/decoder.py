@@ -1,5 +1,6 @@
 """Bytes to a picture: the right library asked, and its failures named."""
 
+from dataclasses import replace
 from typing import Any
 
 from PIL import Image as PillowImage
@@ -59,6 +60,8 @@ def _decode_by_pillow(data: bytes, format_: Format, max_pixels: int) -> Image:
         stored = Image(*separate(png.read_channels(data)), format_, icc_profile, exif)
     else:
         stored = _take_apart(source, format_, icc_profile, exif)
+    if format_ == "avif" and avif.is_greyscale(data):  # which Pillow tells of opaque ones only
+        stored = replace(stored, greyscale=True)
     return stored.turned(orientation)
 
 

@@ -66,7 +66,7 @@ def _write(image: Image, target: Format, quality: int) -> bytes:
         return tiff.write_channels(channels, icc_profile=image.icc_profile, exif=image.exif)
     if target == "png" and image.bit_depth == 16:
         return png.write_channels(channels, icc_profile=image.icc_profile, exif=image.exif)
-    options = _choose_options(target, quality)
+    options = _choose_options(target, quality, image.greyscale)
     if image.exif:
         options["exif"] = image.exif
     buffer = io.BytesIO()
@@ -82,7 +82,7 @@ def _to_picture(channels: Pixels) -> PillowImage.Image:
     return PillowImage.fromarray(channels)
 
 
-def _choose_options(target: Format, quality: int) -> dict[str, Any]:
+def _choose_options(target: Format, quality: int, greyscale: bool) -> dict[str, Any]:
     subsampling = "4:4:4" if quality >= 90 else "4:2:0"
     match target:
         case "jpeg":
@@ -91,8 +91,8 @@ def _choose_options(target: Format, quality: int) -> dict[str, Any]:
             return {"quality": quality, "lossless": quality == 100, "exact": True}
         case "avif":
             return {
-                **{"quality": quality, "subsampling": subsampling, "speed": _AVIF_SPEED},
-                **{"max_threads": 1, "advanced": {"alpha:lossless": "1"}},
+                **{"quality": quality, "subsampling": "4:0:0" if greyscale else subsampling},
+                **{"speed": _AVIF_SPEED, "max_threads": 1, "advanced": {"alpha:lossless": "1"}},
             }
         case _:
             return {"compress_level": png.COMPRESSION}

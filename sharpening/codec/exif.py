@@ -77,12 +77,11 @@ def exif_of_tiff(directory: Directory) -> bytes | None:
     Raises `ValueError` where it holds what lies outside the data, and what Pillow raises.
     """
     check_nested(directory)
+    parsed = PillowImage.Exif()
+    parsed.bigtiff, parsed.endian = directory.is_big, directory.order
+    parsed.load_from_fp(io.BytesIO(directory.data), directory.position)
     exif = PillowImage.Exif()
-    exif.bigtiff = directory.is_big
-    exif.endian = directory.order
-    exif.load_from_fp(io.BytesIO(directory.data), directory.position)
-    for tag in set(exif) - _TAGS_OF_THE_PICTURE:
-        del exif[tag]
+    exif.update(_collect(parsed))
     return exif.tobytes() if exif else None
 
 
@@ -96,12 +95,19 @@ def tags_for_tiff(exif: bytes) -> dict[int, Any]:
     check_nested(directory)
     parsed = PillowImage.Exif()
     parsed.load(exif)
-    details = parsed.get_ifd(ExifTags.IFD.Exif)
+    return _collect(parsed)
+
+
+def _collect(parsed: PillowImage.Exif) -> dict[int, Any]:
+    """Return the tags that speak of the picture, nested directories read into dictionaries."""
+    tags = {tag: value for tag, value in parsed.items() if tag in _TAGS_OF_THE_PICTURE}
+    for nested in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+        if nested in tags:
+            tags[nested] = dict(parsed.get_ifd(nested))
+    details = tags.get(ExifTags.IFD.Exif, {})
     if ExifTags.IFD.Interop in details:  # a position in the old file: put what lies there
         details[ExifTags.IFD.Interop] = parsed.get_ifd(ExifTags.IFD.Interop)
-    tags = {tag: value for tag, value in parsed.items() if tag in _TAGS_OF_THE_PICTURE}
-    nested = {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo} & set(tags)
-    return {**tags, **{tag: parsed.get_ifd(tag) for tag in nested}}
+    return tags
 
 
 def check_nested(directory: Directory) -> None:

@@ -84,12 +84,8 @@ def separate(channels: Pixels) -> tuple[Pixels, Pixels | None, bool]:
 
 def join(image: Image) -> Pixels:
     """Return the channels as a file holds them: `(H, W)` for opaque grey, else `(H, W, 2 to 4)`."""
-    if image.greyscale:
-        grey = _to_grey(image.pixels)
-        return grey if image.alpha is None else np.dstack([grey, image.alpha])
-    if image.alpha is None:
-        return np.ascontiguousarray(image.pixels)
-    return np.dstack([image.pixels, image.alpha])
+    colour = _to_grey(image.pixels) if image.greyscale else np.ascontiguousarray(image.pixels)
+    return colour if image.alpha is None else np.dstack([colour, image.alpha])
 
 
 def _to_grey(pixels: Pixels) -> Pixels:

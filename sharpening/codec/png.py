@@ -38,7 +38,9 @@ def read_channels(data: bytes) -> Pixels:
 
 def write_channels(channels: Pixels, *, icc_profile: bytes | None, exif: bytes | None) -> bytes:
     """Return a PNG file of these channels, with their own depth."""
-    data = bytes(imagecodecs.png_encode(channels, level=COMPRESSION))
+    # of a side of one pixel NumPy may have any stride, and imagecodecs takes the plain one only
+    plain = channels.ravel().reshape(channels.shape)
+    data = bytes(imagecodecs.png_encode(plain, level=COMPRESSION))
     metadata = b""
     if icc_profile is not None:
         metadata += _chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc_profile))

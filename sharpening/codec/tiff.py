@@ -21,7 +21,7 @@ from sharpening.errors import BrokenImageError, UnsupportedImageError
 _WIDTH, _HEIGHT, _BITS = 256, 257, ExifTags.Base.BitsPerSample
 _COMPRESSION, _PHOTOMETRIC = ExifTags.Base.Compression, ExifTags.Base.PhotometricInterpretation
 _STRIP_OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_BYTES = 273, 277, 278, 279
-_PLANAR, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT = 284, 317, 322, 323
+_PLANAR, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS = 284, 317, 322, 323, 324
 _EXTRA_SAMPLES, _SAMPLE_FORMAT, ICC_PROFILE = 338, 339, 34675
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
@@ -48,7 +48,7 @@ def read_tags(data: bytes, max_pixels: int) -> Directory:
         check_size(size, max_pixels)
         if tags.next:
             raise_frames("tiff")
-        _check_tiles(tags, size[0] * size[1])
+        _check_pieces(tags, *size)
         _refuse_what_would_be_lost(tags)
     except (ValueError, IndexError) as error:
         raise BrokenImageError(f"the TIFF header is damaged ({error}): send it again") from error
@@ -67,7 +67,7 @@ def read_deep_channels(tags: Directory) -> Pixels:
     """
     channels = tags.read_numbers(_SAMPLES, (1,))[0]
     height, width = tags.read_numbers(_HEIGHT)[0], tags.read_numbers(_WIDTH)[0]
-    in_planes = channels > 1 and tags.read_numbers(_PLANAR, (1,))[0] == 2
+    in_planes = channels > 1 and _is_in_planes(tags)
     shape = (channels, height, width) if in_planes else (height, width, channels)
     # given where to decode to, it refuses a file that it finds to be larger than its tags say
     target = np.empty(shape[:2] if channels == 1 else shape, np.uint16)
@@ -134,11 +134,27 @@ def _divide_by_alpha(pixels: Pixels) -> None:
         band[..., :-1] = np.minimum(colour, 65535)
 
 
-def _check_tiles(tags: Directory, picture_px: int) -> None:
-    """Raise `ValueError` for tiles far larger than the picture: each takes its full memory."""
-    tile_px = tags.read_numbers(_TILE_WIDTH, (0,))[0] * tags.read_numbers(_TILE_HEIGHT, (0,))[0]
-    if tile_px > max(_SMALL_TILE_PX, picture_px):
-        raise ValueError(f"tiles of {tile_px} px in a picture of {picture_px} px")
+def _check_pieces(tags: Directory, width: int, height: int) -> None:
+    """Raise `ValueError` for tiles far larger than the picture, and for too few tiles or strips.
+
+    Each tile takes its full memory, and where no piece is named Pillow leaves the picture black.
+    """
+    if tags.find(_TILE_WIDTH):
+        tile_width, tile_height = (tags.read_numbers(tag)[0] for tag in (_TILE_WIDTH, _TILE_HEIGHT))
+        if tile_width * tile_height > max(_SMALL_TILE_PX, width * height):
+            raise ValueError(f"tiles of {tile_width}x{tile_height} px for {width}x{height} px")
+        named, across = tags.read_numbers(_TILE_OFFSETS), -(-width // max(1, tile_width))
+        down = -(-height // max(1, tile_height))
+    else:
+        named, across = tags.read_numbers(_STRIP_OFFSETS), 1
+        down = -(-height // max(1, tags.read_numbers(_ROWS_PER_STRIP, (height,))[0]))
+    planes = tags.read_numbers(_SAMPLES, (1,))[0] if _is_in_planes(tags) else 1
+    if len(named) < across * down * planes:
+        raise ValueError(f"{len(named)} of {across * down * planes} strips or tiles")
+
+
+def _is_in_planes(tags: Directory) -> bool:
+    return tags.read_numbers(_PLANAR, (1,))[0] == 2
 
 
 def _refuse_what_would_be_lost(tags: Directory) -> None:
