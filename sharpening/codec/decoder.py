@@ -9,7 +9,7 @@ from sharpening.codec import avif, png, tiff
 from sharpening.codec.colour import ink_to_srgb, separate_picture
 from sharpening.codec.exif import detach_orientation, exif_of_tiff, read_orientation
 from sharpening.codec.failures import FAILURES
-from sharpening.codec.header import check_size, open_picture, recognise
+from sharpening.codec.header import check_size, open_picture, raise_frames, recognise
 from sharpening.codec.image import Format, Image, separate
 from sharpening.errors import BrokenImageError, UnsupportedImageError
 
@@ -74,7 +74,10 @@ def _take_apart(
 
 
 def _check_avif(data: bytes, max_pixels: int) -> None:
-    check_size(avif.read_size(data), max_pixels)
+    if avif.is_film(data):
+        raise_frames("avif")
+    for size in avif.list_sizes(data):
+        check_size(size, max_pixels)
     if avif.is_deep(data):
         raise UnsupportedImageError(
             "AVIF of more than 8 bits per channel would not survive: send it as 8-bit AVIF, or as "

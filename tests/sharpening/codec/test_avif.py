@@ -1,5 +1,6 @@
 """AVIF: exact alpha, greyscale that stays so, and what Pillow would read with loss."""
 
+import struct
 from collections.abc import Callable
 
 import imagecodecs
@@ -8,7 +9,9 @@ import pytest
 from PIL import Image as PillowImage
 
 from sharpening.codec import FORMATS, Image, decode, encode
-from sharpening.errors import UnsupportedImageError
+from sharpening.codec.av1 import find_sizes
+from sharpening.codec.avif import list_sizes
+from sharpening.errors import BrokenImageError, ImageTooLargeError, UnsupportedImageError
 
 ToFile = Callable[..., bytes]
 
@@ -63,3 +66,87 @@ def test_the_turns_of_its_own_boxes_are_applied(quarters: int, to_file: ToFile) 
     image = decode(data)
     assert np.abs(image.pixels.astype(int) - np.rot90(stored, quarters)).mean() < 8
     assert image.exif is None
+
+
+def box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(content)) + name + content
+
+
+def sequence_header(width: int, height: int, *, length: int = 14) -> bytes:
+    """Return a unit with the short header of a still picture, its sides in `length` bits."""
+    bits = f"{0b00011:05b}{0:05b}{length - 1:04b}{length - 1:04b}"
+    bits += f"{width - 1:0{length}b}{height - 1:0{length}b}"
+    bits += "0" * (-len(bits) % 8)
+    payload = int(bits, 2).to_bytes(len(bits) // 8)
+    return bytes([0b0_0001_010, len(payload)]) + payload
+
+
+def avif_of(item: bytes, version: int, *, in_idat: bool = False, pieces: int = 1) -> bytes:
+    """Return an AVIF of one item, all of whose boxes but those of its place are missing."""
+    brand = box(b"ftyp", b"avif" + bytes(4))
+    entry = box(b"infe", bytes([2, 0, 0, 0]) + struct.pack(">HH", 1, 0) + b"av01\0")
+    entries = box(b"iinf", bytes(4) + struct.pack(">H", 1) + entry)
+
+    def meta(start: int) -> bytes:
+        number = ">I" if version == 2 else ">H"
+        place = bytes([version, 0, 0, 0, 0x44, 0x00]) + struct.pack(number, 1)
+        place += struct.pack(number, 1) + (struct.pack(">H", int(in_idat)) if version else b"")
+        size = len(item) // pieces
+        sizes = [size] * (pieces - 1) + [len(item) - size * (pieces - 1)]
+        place += struct.pack(">HH", 0, pieces)
+        place += b"".join(
+            struct.pack(">II", start + size * index, length) for index, length in enumerate(sizes)
+        )
+        data = box(b"idat", item) if in_idat else b""
+        return box(b"meta", bytes(4) + entries + box(b"iloc", place) + data)
+
+    start = 0 if in_idat else len(brand) + len(meta(0)) + 8
+    return brand + meta(start) + (b"" if in_idat else box(b"mdat", item))
+
+
+@pytest.mark.parametrize(
+    ("version", "in_idat", "pieces"), [(0, False, 1), (1, False, 3), (1, True, 1), (2, True, 2)]
+)
+def test_the_size_of_the_coded_picture_counts(version: int, in_idat: bool, pieces: int) -> None:
+    data = avif_of(sequence_header(9000, 8000), version, in_idat=in_idat, pieces=pieces)
+    assert list_sizes(data) == [(9000, 8192)]
+    with pytest.raises(ImageTooLargeError, match="9000x8192"):
+        decode(data)
+
+
+def test_a_coded_picture_that_is_larger_than_declared_is_refused(
+    to_file: ToFile, photograph: np.ndarray
+) -> None:
+    data = bytearray(to_file(PillowImage.fromarray(photograph[:100, :200]), "avif"))
+    assert list_sizes(bytes(data)) == [(200, 100), (200, 100)]
+    place = data.index(b"ispe") + 8
+    data[place : place + 8] = struct.pack(">II", 10, 10)
+    with pytest.raises(ImageTooLargeError, match="200x100"):
+        decode(bytes(data), max_pixels=200 * 100 - 1)
+
+
+def test_the_long_header_of_a_film_is_read_too(photograph: np.ndarray, to_file: ToFile) -> None:
+    frames = [PillowImage.fromarray(photograph[:70, at : at + 90]) for at in (0, 9)]
+    data = to_file(frames[0], "avif", save_all=True, append_images=frames[1:])
+    assert set(list_sizes(data)) == {(90, 70)}
+
+
+def test_bits_that_could_name_a_larger_frame_count_by_half() -> None:
+    assert find_sizes(sequence_header(10, 10, length=16)) == [(32768, 32768)]
+    assert find_sizes(sequence_header(32769, 65536, length=16)) == [(32769, 65536)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        avif_of(b"\x12\0" * 2000, 0),
+        avif_of(bytes(3000), 1, pieces=1500),
+        avif_of(sequence_header(9, 9), 0).replace(struct.pack(">HH", 0, 1), b"\0\0\xff\xff"),
+        box(b"ftyp", b"avif" + bytes(4)) + box(b"free", b"") * 2000,
+        box(b"ftyp", b"avif" + bytes(4)) + struct.pack(">I", 4) + b"meta",
+    ],
+    ids=["units", "pieces", "more pieces than bytes", "boxes", "a box in itself"],
+)
+def test_boxes_that_cannot_be_are_a_named_error(data: bytes) -> None:
+    with pytest.raises(BrokenImageError):
+        decode(data)

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 from PIL import Image as PillowImage
 
 from sharpening.codec import FORMATS, Format, Image, check_format, decode, encode
@@ -37,13 +36,14 @@ def exifs(draw: st.DrawFn) -> bytes:
 def images(draw: st.DrawFn) -> Image:
     shape = draw(st.tuples(st.integers(1, 40), st.integers(1, 40)))
     dtype = draw(st.sampled_from([np.uint8, np.uint16]))
+    values = np.random.default_rng(draw(st.integers(0, 99)))
+    top = draw(st.sampled_from([1, 2, int(np.iinfo(dtype).max)]))
     greyscale = draw(st.booleans())
-    values = arrays.arrays(
-        dtype, (*shape, 1 if greyscale else 3), fill=arrays.from_dtype(np.dtype(dtype))
-    )
+    pixels = values.integers(0, top, (*shape, 1 if greyscale else 3), dtype, endpoint=True)
+    alpha = values.integers(0, top, shape, dtype, endpoint=True)
     return Image(
-        np.ascontiguousarray(np.broadcast_to(draw(values), (*shape, 3))),
-        draw(st.none() | arrays.arrays(dtype, shape)),
+        np.ascontiguousarray(np.broadcast_to(pixels, (*shape, 3))),
+        alpha if draw(st.booleans()) else None,
         greyscale,
         draw(st.sampled_from(FORMATS)),
         draw(st.none() | st.binary(min_size=1, max_size=500)),
