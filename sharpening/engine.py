@@ -21,7 +21,7 @@ _HALOS_PER_TILE = 6
 Pixels = npt.NDArray[Any]
 
 
-def _go_on() -> None:
+def go_on() -> None:
     """Let the next tile be run."""
 
 
@@ -48,7 +48,7 @@ class Engine:
         blurred: Pixels,
         *,
         strength: float = 1.0,
-        before_tile: Callable[[], None] = _go_on,
+        before_tile: Callable[[], None] = go_on,
     ) -> Pixels:
         """Return the sharpened picture: `(H, W, 3)` RGB, uint8 or uint16, dtype and size as given.
 

@@ -20,6 +20,10 @@ class UnsupportedImageError(ImageError):
     """The bytes are a picture of a kind that is not handled: its format, mode or frame count."""
 
 
+class UnknownFormatError(UnsupportedImageError):
+    """The bytes are no picture in any format that is handled."""
+
+
 class ImageTooLargeError(ImageError):
     """The picture has more pixels than allowed; raised before any of them is decoded."""
 

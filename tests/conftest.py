@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import torch
 from torch import nn
@@ -27,6 +28,13 @@ SMALL_TEACHER = {
 
 CORRECTION_STD = 0.15
 """About 40 grey levels: enough to see a seam, too little to hide one in clamping."""
+
+
+hypothesis.settings.register_profile(
+    "project", derandomize=True, deadline=None, database=None, print_blob=False
+)
+hypothesis.settings.load_profile("project")
+"""The same examples every time, however slow the machine."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -51,7 +51,7 @@ ROOMS = {
     "files": set(),
     "memory": set(),
     "tiling": set(),
-    "codec": {"errors"},
+    "codec": {"codec", "errors"},
     "drawing": {"tiling"},
     "degradation": {"degradation", "errors"},
     "similarity": set(),
@@ -61,6 +61,8 @@ ROOMS = {
     "networks": {"errors", "networks"},
     "runtimes": {"errors", "networks", "runtimes", "weights"},
     "engine": {"errors", "runtimes", "tiling"},
+    "transparency": set(),
+    "picture": {"codec", "engine", "transparency"},
     "evaluation": {"engine", "metrics"},
     "ensemble": {"evaluation"},
 }

@@ -5,10 +5,10 @@ of the split it is on, and a copy counts once.
 
 A folder may hold anything. Looked at are the files whose names end in one of `SUFFIXES`; what is
 in them decides what they are, so a JPEG called `.png` is a JPEG. Made fit for training: greyscale
-becomes three equal channels, a palette its colours, CMYK ink sRGB, 16-bit greyscale is rounded to
-8 bits, transparency is dropped, EXIF orientation applied, and an odd row or column at the end
+becomes three equal channels, a palette its colours, CMYK ink sRGB, 16 bits are rounded to
+8, transparency is dropped, EXIF orientation applied, and an odd row or column at the end
 cut off. Left out, with a `Reason`: what cannot be opened or is not a file (a link to nothing), is
-empty, damaged or cut short, is no picture of these formats, an animation or 16-bit colour, is too
+empty, damaged or cut short, is no picture of these formats or an animation, is too
 large to decode, or smaller than a patch.
 """
 
@@ -21,7 +21,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import UnidentifiedImageError
 
 from sharpening.codec import Image, decode
 from sharpening.errors import (
@@ -29,10 +28,11 @@ from sharpening.errors import (
     ImageError,
     ImageTooLargeError,
     TrainingError,
+    UnknownFormatError,
     UnsupportedImageError,
 )
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".avif"})
 
 _LISTED_PATHS = 20
 _MAX_FILE_BYTES = 2**30
@@ -134,7 +134,7 @@ def explain_failure(path: Path, error: ImageError) -> LeftOut:
             reason = Reason.DAMAGED
         case ImageTooLargeError():
             reason = Reason.TOO_LARGE
-        case UnsupportedImageError(__cause__=UnidentifiedImageError()):
+        case UnknownFormatError():
             return LeftOut(path, Reason.NOT_A_PICTURE)
         case UnsupportedImageError():
             reason = Reason.UNSUPPORTED

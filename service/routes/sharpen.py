@@ -19,6 +19,7 @@ from service.resources import ReadyResources, Resources
 from service.spans import Spans
 from sharpening.codec import DEFAULT_QUALITY, MEDIA_TYPES, Format, Image, decode, encode, read_size
 from sharpening.engine import MAX_STRENGTH
+from sharpening.picture import sharpen_image
 
 router = APIRouter(tags=["sharpen"])
 
@@ -53,7 +54,7 @@ class SharpenQuery(BaseModel):
         default=None,
         ge=1,
         le=100,
-        description=f"Of JPEG and WebP, default {DEFAULT_QUALITY}; WebP at 100 is lossless.",
+        description=f"Of JPEG, WebP and AVIF, default {DEFAULT_QUALITY}; WebP at 100 is lossless.",
     )
 
 
@@ -119,13 +120,12 @@ async def _sharpen(sent: Sent, model: Model, resources: Resources) -> tuple[Resp
             spans = Spans(opened.ran_s, place.waited_s + opened.waited_s, 0.0, 0.0)
             headers["Server-Timing"] = spans.server_timing
             return Response(status_code=304, headers=headers), Work(width * height, spans)
-        run = partial(model.engine.sharpen, strength=sent.query.strength, before_tile=place.check)
+        run = partial(sharpen_image, strength=sent.query.strength, before_tile=place.check)
         sharpened = await inference.run_model(
-            partial(run, job.image.pixels), on_cancel=place.abandon
+            partial(run, model.engine, job.image), on_cancel=place.abandon
         )
-        result = job.image.with_pixels(sharpened.value)
         encoded = await inference.run_codec(
-            partial(encode, result, job.format, quality=sent.query.quality)
+            partial(encode, sharpened.value, job.format, quality=sent.query.quality)
         )
     spans = Spans.of(opened, sharpened, encoded, waited_s=place.waited_s)
     headers["Server-Timing"] = spans.server_timing

@@ -112,12 +112,18 @@ def _look(photograph: Photograph, patch_px: int) -> LeftOut | list[Converted]:
 
 
 def _find_conversions(path: Path, image: Image) -> list[str]:
-    with PillowImage.open(path) as header:  # the codec does not tell that it converted ink
-        ink = header.mode == "CMYK"
     conversions = {
         "greyscale, to three equal channels": image.greyscale,
         "transparent, to opaque": image.alpha is not None,
         "16 bits, to 8": image.bit_depth == 16,
-        "CMYK, to sRGB": ink,
+        "CMYK, to sRGB": _is_ink(path, image),
     }
     return [how for how, applies in conversions.items() if applies]
+
+
+def _is_ink(path: Path, image: Image) -> bool:
+    """Look whether the codec converted ink, which it does not tell; it does so of 8 bits only."""
+    if image.bit_depth != 8:
+        return False
+    with PillowImage.open(path) as header:
+        return header.mode == "CMYK"

@@ -11,6 +11,7 @@ import pytest
 
 from service.models import load_models
 from service.settings import Settings
+from sharpening.codec import Format, Image, decode, encode
 
 pytestmark = pytest.mark.anyio
 
@@ -68,7 +69,7 @@ async def test_strength_0_returns_the_decoded_pixels(
     np.testing.assert_array_equal(to_pixels(answer.content), to_pixels(data))
 
 
-@pytest.mark.parametrize("format_", ["png", "jpeg", "webp", "tiff"])
+@pytest.mark.parametrize("format_", ["png", "jpeg", "webp", "tiff", "avif"])
 async def test_the_answer_has_the_format_that_was_sent(
     client: httpx.AsyncClient, photograph: np.ndarray, to_file: ToFile, format_: str
 ) -> None:
@@ -127,6 +128,62 @@ async def test_16_bits_stay_16_bits(
     answer = await client.post("/sharpen", content=to_file(grey))
 
     assert to_pixels(answer.content).dtype == np.uint16
+
+
+@pytest.mark.parametrize("format_", ["png", "tiff"])
+async def test_16_bits_of_colour_with_alpha_are_what_the_engine_makes(
+    client: httpx.AsyncClient, settings: Settings, photograph: np.ndarray, format_: Format
+) -> None:
+    pixels = photograph.astype(np.uint16) * 257 + 1
+    alpha = photograph[..., 0].astype(np.uint16) * 200 + 1
+
+    answer = await client.post("/sharpen", content=encode(Image(pixels, alpha), format_))
+
+    assert answer.headers["content-type"] == f"image/{format_}"
+    image = decode(answer.content)
+    expected = load_models(settings).get("student").engine.sharpen(pixels)
+    np.testing.assert_array_equal(image.pixels, expected)
+    np.testing.assert_array_equal(image.alpha, alpha)
+
+
+async def test_colours_under_full_transparency_do_not_show(
+    client: httpx.AsyncClient, photograph: np.ndarray
+) -> None:
+    hidden = photograph[..., 0] > 128
+    alpha = np.where(hidden, np.uint8(0), np.uint8(255))
+
+    answers = [
+        decode((await client.post("/sharpen", content=encode(Image(pixels, alpha)))).content)
+        for pixels in (photograph, np.where(hidden[..., np.newaxis], np.uint8(0), photograph))
+    ]
+
+    np.testing.assert_array_equal(answers[0].pixels[~hidden], answers[1].pixels[~hidden])
+    np.testing.assert_array_equal(answers[0].pixels[hidden], photograph[hidden])
+
+
+@pytest.mark.parametrize("accept", [None, "image/*", "image/avif;q=0.9, image/webp"])
+async def test_avif_is_answered_in_its_kind_or_in_what_is_wanted(
+    client: httpx.AsyncClient, photograph: np.ndarray, to_file: ToFile, accept: str | None
+) -> None:
+    headers = {"Accept": accept} if accept else {}
+
+    answer = await client.post("/sharpen", headers=headers, content=to_file(photograph, "avif"))
+
+    wanted = "image/webp" if accept and "webp" in accept else "image/avif"
+    assert answer.headers["content-type"] == wanted
+    assert decode(answer.content).pixels.shape == photograph.shape
+
+
+async def test_damaged_metadata_are_a_problem_that_says_what_to_do(
+    client: httpx.AsyncClient, photograph: np.ndarray, to_file: ToFile
+) -> None:
+    data = to_file(photograph, "webp", exif=b"Exif\0\0rubbish")
+
+    answer = await client.post("/sharpen", content=data)
+
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "urn:sharpening:problem:broken-image"
+    assert "remove them" in answer.json()["detail"]
 
 
 async def test_exif_orientation_is_applied(

@@ -2,8 +2,6 @@
 
 import io
 import struct
-import subprocess
-import sys
 import zlib
 from typing import Any
 
@@ -12,7 +10,7 @@ import numpy.typing as npt
 import pytest
 import skimage.data
 from PIL import Image as PillowImage
-from PIL import ImageCms, ImageOps, TiffImagePlugin
+from PIL import ImageCms, TiffImagePlugin
 
 from sharpening.codec import FORMATS, Format, Image, decode, encode, read_size
 from sharpening.errors import (
@@ -20,7 +18,6 @@ from sharpening.errors import (
     CannotEncodeError,
     ImageTooLargeError,
     ParameterError,
-    SharpeningError,
     UnsupportedImageError,
 )
 
@@ -181,36 +178,6 @@ class TestColours:
         np.testing.assert_array_equal(image.pixels[..., 0], bits * np.uint8(255))
         assert image.greyscale
 
-    def test_cmyk_without_profile_becomes_plain_rgb(self, photograph: Pixels) -> None:
-        picture = PillowImage.fromarray(photograph).convert("CMYK")
-        image = decode(save(picture, "jpeg", quality=95))
-        assert image.icc_profile is None
-        difference = image.pixels.astype(int) - photograph
-        assert np.abs(difference).mean() < 4
-
-    def test_cmyk_with_a_profile_that_is_not_one_is_refused(
-        self, photograph: Pixels, srgb_profile: bytes
-    ) -> None:
-        picture = PillowImage.fromarray(photograph).convert("CMYK")
-        for profile in (srgb_profile, b"not a profile" * 20):
-            with pytest.raises(BrokenImageError, match="CMYK profile"):
-                decode(save(picture, "jpeg", icc_profile=profile))
-
-    def test_cmyk_with_profile_becomes_srgb_by_that_profile(
-        self, photograph: Pixels, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        # no CMYK profile may be shipped here, so the colour engine is a fake that inverts
-        def convert(picture: PillowImage.Image, *_: Any, **__: Any) -> PillowImage.Image:
-            return ImageOps.invert(picture.convert("RGB"))
-
-        monkeypatch.setattr(ImageCms, "ImageCmsProfile", lambda file: file.read())
-        monkeypatch.setattr(ImageCms, "profileToProfile", convert)
-        picture = PillowImage.fromarray(photograph).convert("CMYK")
-        plain = decode(save(picture, "tiff"))
-        converted = decode(save(picture, "tiff", icc_profile=b"ink"))
-        np.testing.assert_array_equal(converted.pixels, 255 - plain.pixels)
-        assert converted.icc_profile is None
-
     def test_white_is_zero_greyscale_is_turned_round(self) -> None:
         image = decode(tiff_of((2, 1), bytes([0, 40]), {262: (0,)}))
         assert image.pixels[0, :, 0].tolist() == [255, 215]
@@ -236,25 +203,6 @@ class TestSixteenBits:
         data = save_pixels(every_value.astype(">u2"), "tiff")
         np.testing.assert_array_equal(decode(data).pixels[..., 1], every_value)
 
-    @pytest.mark.parametrize(("colour", "channels"), [(2, 3), (6, 4), (4, 2)])
-    def test_colour_png_is_refused_by_name(self, colour: int, channels: int) -> None:
-        data = png_of((1, 1), 16, colour, bytes(1 + 2 * channels))
-        with pytest.raises(UnsupportedImageError, match="PNG colour of 16 bits"):
-            decode(data)
-
-    def test_colour_png_is_refused_wherever_its_header_lies(self) -> None:
-        plain = png_of((1, 1), 16, 2, bytes(7))
-        data = plain[:8] + png_chunk(b"prIv", bytes(40)) + plain[8:]
-        with pytest.raises(UnsupportedImageError, match="PNG colour of 16 bits"):
-            decode(data)
-
-    @pytest.mark.parametrize("channels", [3, 4])
-    def test_colour_tiff_is_refused_by_name(self, channels: int) -> None:
-        extra = {338: (2,)} if channels == 4 else {}
-        tags = {258: (16,) * channels, 262: (2,), 277: (channels,), **extra}
-        with pytest.raises(UnsupportedImageError, match="TIFF colour of 16 bits"):
-            decode(tiff_of((2, 2), bytes(8 * channels), tags))
-
     @pytest.mark.parametrize(
         ("tags", "name"),
         [
@@ -263,21 +211,22 @@ class TestSixteenBits:
             ({258: (16,), 339: (2,)}, "not whole numbers"),
             ({258: (8,), 339: (2,)}, "not whole numbers"),
             ({258: (12,)}, "12 bits"),
-            ({258: (16,), 262: (0,)}, "0 is white"),
+            ({258: (16,) * 4, 262: (5,), 277: (4,)}, "colour of 16 bits"),
+            ({258: (16,) * 3, 262: (8,), 277: (3,)}, "colour of 16 bits"),
+            ({258: (5, 6, 16), 262: (2,), 277: (3,)}, "colour of 16 bits"),
+            ({258: (8,) * 4, 262: (2,), 277: (4,), 338: (0,)}, "besides colour and alpha"),
+            ({258: (16,) * 5, 262: (2,), 277: (5,), 338: (2, 0)}, "besides colour and alpha"),
         ],
-        ids=["unsigned 32", "float 32", "signed 16", "signed 8", "12 bits", "16 white is zero"],
+        ids=[
+            *("unsigned 32", "float 32", "signed 16", "signed 8", "12 bits", "16-bit ink"),
+            *("16-bit Lab", "uneven bits", "a channel without meaning", "five channels"),
+        ],
     )
     def test_tiff_samples_that_would_be_misread_are_refused(
         self, tags: dict[int, tuple[int, ...]], name: str
     ) -> None:
         with pytest.raises(UnsupportedImageError, match=name):
-            decode(tiff_of((2, 2), bytes(16), tags))
-
-    @pytest.mark.parametrize("depth", [2, 4, 16])
-    def test_transparency_that_pillow_would_lose_is_refused(self, depth: int) -> None:
-        key = png_chunk(b"tRNS", struct.pack(">H", 1))
-        with pytest.raises(UnsupportedImageError, match=f"transparency of {depth}-bit"):
-            decode(png_of((1, 1), depth, 0, bytes(3), key))
+            decode(tiff_of((2, 2), bytes(40), tags))
 
 
 class TestAlpha:
@@ -411,7 +360,7 @@ class TestEncode:
         for format_ in FORMATS:
             assert decode(encode(Image(photograph, format=format_))).format == format_
 
-    @pytest.mark.parametrize("format_", ["jpeg", "webp"])
+    @pytest.mark.parametrize("format_", ["jpeg", "webp", "avif"])
     def test_more_quality_takes_more_bytes(self, format_: Format, photograph: Pixels) -> None:
         sizes = [len(encode(Image(photograph), format_, quality=at)) for at in (10, 50, 90, 100)]
         assert sizes == sorted(set(sizes))
@@ -421,17 +370,15 @@ class TestEncode:
         with pytest.raises(ParameterError, match=f"quality is {quality}; expected 1 to 100"):
             encode(Image(photograph), quality=quality)
 
-    @pytest.mark.parametrize("format_", ["jpeg", "webp"])
+    @pytest.mark.parametrize("format_", ["jpeg", "webp", "avif"])
     def test_sixteen_bits_into_an_8_bit_format_are_refused(self, format_: Format) -> None:
         image = Image(np.zeros((2, 2, 3), np.uint16), greyscale=True)
         with pytest.raises(CannotEncodeError, match="16 bits"):
             encode(image, format_)
 
-    def test_sixteen_bit_colour_is_refused(self) -> None:
-        with pytest.raises(CannotEncodeError, match="opaque greyscale"):
-            encode(Image(np.zeros((2, 2, 3), np.uint16)), "png")
-
-    @pytest.mark.parametrize(("format_", "width"), [("jpeg", 65_501), ("webp", 16_384)])
+    @pytest.mark.parametrize(
+        ("format_", "width"), [("jpeg", 65_501), ("webp", 16_384), ("avif", 32_769)]
+    )
     def test_side_too_long_for_the_format_is_refused(self, format_: Format, width: int) -> None:
         with pytest.raises(CannotEncodeError, match=f"{width}x1 px"):
             encode(Image(np.zeros((1, width, 3), np.uint8)), format_)
@@ -442,7 +389,7 @@ class TestEncode:
 
 
 class TestRefusals:
-    @pytest.mark.parametrize("format_", ["png", "webp", "tiff"])
+    @pytest.mark.parametrize("format_", ["png", "webp", "tiff", "avif"])
     def test_several_frames_are_refused(self, format_: str, photograph: Pixels) -> None:
         frames = [PillowImage.fromarray(frame) for frame in (photograph, 255 - photograph)]
         data = save(frames[0], format_, save_all=True, append_images=frames[1:])
@@ -461,13 +408,8 @@ class TestRefusals:
 
     @pytest.mark.parametrize("format_", ["gif", "bmp", "ppm", "ico"])
     def test_other_formats_are_refused(self, format_: str, photograph: Pixels) -> None:
-        with pytest.raises(UnsupportedImageError, match="png, jpeg, webp, tiff"):
+        with pytest.raises(UnsupportedImageError, match="png, jpeg, webp, tiff, avif"):
             decode(save_pixels(photograph, format_))
-
-    @pytest.mark.parametrize("data", [b"", b"\0", b"hello", b"<svg/>", b"%PDF-1.7"])
-    def test_what_is_no_picture_is_refused(self, data: bytes) -> None:
-        with pytest.raises(UnsupportedImageError):
-            decode(data)
 
     def test_lab_colour_is_refused(self) -> None:
         with pytest.raises(UnsupportedImageError, match="LAB"):
@@ -482,130 +424,10 @@ class TestRefusals:
         assert caught.value.got_megapixels == pytest.approx(0.0002)
         assert caught.value.limit_megapixels == pytest.approx(0.000199)
 
-    @pytest.mark.parametrize("side", [9_000, 12_000, 16_000])
-    @pytest.mark.parametrize("format_", ["png", "jpeg", "webp", "webp extended", "tiff"])
-    def test_tiny_file_that_declares_a_huge_picture_is_too_large(
-        self, format_: str, side: int
-    ) -> None:
-        with pytest.raises(ImageTooLargeError, match=f"{side}x{side}") as caught:
-            decode(declare(format_, side))
-        assert caught.value.limit_megapixels == 64
-
-    def test_huge_declared_pictures_take_no_memory(self) -> None:
-        pictures = [declare(kind, 13_000) for kind in ("png", "jpeg", "webp", "tiff")]
-        program = (
-            "import resource, sys, warnings\n"
-            "from sharpening.codec import decode\n"
-            "from sharpening.errors import ImageTooLargeError\n"
-            "warnings.simplefilter('ignore')\n"
-            "def peak_mib(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
-            "before = peak_mib()\n"
-            f"for data in {pictures!r}:\n"
-            "    try: decode(data)\n"
-            "    except ImageTooLargeError: continue\n"
-            "    raise SystemExit('decoded')\n"
-            "print(peak_mib() - before)\n"
-        )
-        ended = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True
-        )
-        assert int(ended.stdout) < 16  # a decoded one would take 507
-
-
-def declare(format_: str, side: int) -> bytes:
-    """Return a file of a few bytes whose header declares a square of that side."""
-    if format_ == "png":
-        return png_of((side, side), 8, 2, b"")
-    if format_ == "tiff":
-        return tiff_of((side, side), b"\0", {})
-    data = bytearray(save(PillowImage.new("RGB", (8, 8)), format_.split()[0], lossless=True))
-    if format_ == "jpeg":
-        start_of_frame = data.index(b"\xff\xc0")
-        data[start_of_frame + 5 : start_of_frame + 9] = struct.pack(">HH", side, side)
-        return bytes(data)
-    data[21:25] = struct.pack("<I", (side - 1) | (side - 1) << 14)
-    if format_ == "webp":
-        return bytes(data)
-    canvas = bytes(4) + 2 * (side - 1).to_bytes(3, "little")
-    body = b"WEBPVP8X" + struct.pack("<I", 10) + canvas + bytes(data[12:])
-    return b"RIFF" + struct.pack("<I", len(body)) + body
-
-
-def damaged_sources() -> dict[str, bytes]:
-    """Return one small file of each kind that is decoded along its own path."""
-    generator = np.random.default_rng(0)
-    pixels = generator.integers(0, 256, (24, 20, 3), np.uint8)
-    picture = PillowImage.fromarray(pixels)
-    grey = PillowImage.fromarray(pixels[..., 0].astype(np.uint16) * 257)
-    exif = camera_exif(6)
-    return {
-        "png": save(picture, "png", exif=exif),
-        "png palette": save(picture.quantize(8), "png", transparency=bytes(range(8))),
-        "png alpha": save(picture.convert("RGBA"), "png"),
-        "png 16": save(grey, "png"),
-        "jpeg": save(picture, "jpeg", exif=exif),
-        "jpeg progressive": save(picture, "jpeg", progressive=True),
-        "jpeg cmyk": save(picture.convert("CMYK"), "jpeg"),
-        "webp": save(picture, "webp", exif=exif),
-        "webp lossless": save(picture.convert("RGBA"), "webp", lossless=True),
-        "tiff": save(picture, "tiff", exif=exif),
-        "tiff deflate": save(picture, "tiff", compression="tiff_adobe_deflate"),
-        "tiff 16": save(grey, "tiff"),
-    }
-
-
-SOURCES = damaged_sources()
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@pytest.mark.parametrize("name", SOURCES)
-class TestDamage:
-    def test_every_cut_is_a_named_error_or_the_whole_picture(self, name: str) -> None:
-        data = SOURCES[name]
-        whole = decode(data).pixels
-        for length in {*range(0, len(data), max(1, len(data) // 150)), len(data) - 1}:
-            try:
-                pixels = decode(data[:length]).pixels
-            except SharpeningError:
-                continue
-            np.testing.assert_array_equal(pixels, whole, err_msg=f"cut at {length}")
-
-    def test_a_cut_in_the_middle_is_called_broken(self, name: str) -> None:
-        data = SOURCES[name]
-        with pytest.raises(BrokenImageError, match=r"damaged or incomplete|header is damaged"):
-            decode(data[: len(data) * 2 // 3])
-
-    def test_damaged_bytes_raise_nothing_but_named_errors(self, name: str) -> None:
-        generator = np.random.default_rng(1)
-        for _ in range(60):
-            data = bytearray(SOURCES[name])
-            reach = min(len(data), 300) if generator.random() < 0.7 else len(data)
-            for position in generator.integers(0, reach, generator.integers(1, 6)):
-                data[position] = generator.integers(256)
-            try:
-                image = decode(bytes(data))
-                for format_ in FORMATS:
-                    encode_or_refuse(image, format_)
-            except SharpeningError:
-                continue
-
-    def test_random_bytes_after_the_signature_are_a_named_error(self, name: str) -> None:
-        generator = np.random.default_rng(2)
-        for _ in range(20):
-            with pytest.raises(SharpeningError):
-                decode(SOURCES[name][:16] + generator.bytes(200))
-
-
-def encode_or_refuse(image: Image, format_: Format) -> None:
-    try:
-        encode(image, format_)
-    except CannotEncodeError:
-        return
-
 
 def test_damaged_exif_is_a_named_error(photograph: Pixels) -> None:
     for format_ in ("png", "jpeg", "webp"):
-        with pytest.raises(BrokenImageError, match="not a TIFF file"):
+        with pytest.raises(BrokenImageError, match=r"EXIF data are damaged.*not a TIFF header"):
             decode(save_pixels(photograph, format_, exif=b"Exif\0\0rubbish"))
 
 
