@@ -14,7 +14,7 @@ import numpy.typing as npt
 import onnx
 import torch.nn.functional as F
 from onnx import TensorProto, checker, helper, numpy_helper
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from sharpening.errors import WeightsError
 from sharpening.networks import Network
@@ -100,7 +100,7 @@ class _Writer:
         output = f"{name}.{'x'.join(map(str, shape))}"
         return self.add("Reshape", [name, self.store_integers(f"{output}.shape", shape)], output)
 
-    def store_parameter(self, name: str, parameter: nn.Parameter) -> str:
+    def store_parameter(self, name: str, parameter: Tensor) -> str:
         """Store what was learned, in the precision of the weights file; returns its name."""
         array = parameter.detach().cpu().numpy()
         if self._precision == "float32":
