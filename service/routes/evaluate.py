@@ -82,8 +82,13 @@ async def _evaluate(
 ) -> tuple[Response, Work]:
     inference, models = resources.inference, resources.models.judged
     max_pixels = resources.settings.max_evaluate_pixels
-    width, height = await inference.peek(partial(read_size, files[0], max_pixels=max_pixels))
-    async with resources.admission.admit(width * height, kind=_KIND) as place:
+    sizes = [
+        await inference.peek(partial(read_size, data, max_pixels=max_pixels))
+        for data in files
+        if data is not None
+    ]
+    pixels = sum(width * height for width, height in sizes)
+    async with resources.admission.admit(pixels, kind=_KIND) as place:
         opened = await inference.run_codec(
             partial(
                 _open,
@@ -106,7 +111,7 @@ async def _evaluate(
     spans = Spans.of(opened, judged, answered, waited_s=place.waited_s)
     response = answered.value
     response.headers["Server-Timing"] = spans.server_timing
-    return response, Work(width * height, spans)
+    return response, Work(pixels, spans)
 
 
 def _open(
