@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
-from benchmarks.server import Server, start_server
+from benchmarks.server import Server, add_settings, start_server
 
 _PATIENCE_S = 600
 _FORMATS = ("jpeg", "png", "webp", "tiff")
@@ -40,9 +40,10 @@ class Order:
 def main() -> None:
     """Print the figures."""
     options = _parse()
+    settings = {"max_wait_s": str(_PATIENCE_S), **dict(options.setting)}
     with (
         tempfile.TemporaryDirectory() as folder,
-        start_server(Path(folder) / "log") as server,
+        start_server(Path(folder) / "log", **settings) as server,
     ):
         print(f"idle: {_format(server.read_memory())}")
         for sent, held in send_mixed(server, options.requests, options.largest_px):
@@ -127,6 +128,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=5000)
     parser.add_argument("--largest-px", type=int, default=256, help="largest side of the mixed")
     parser.add_argument("--megapixels", type=float, default=50.0, help="of the large picture")
+    add_settings(parser)
     return parser.parse_args()
 
 

@@ -1,5 +1,6 @@
 """The real server process, for whatever must be measured or tested from outside."""
 
+import argparse
 import os
 import re
 import subprocess
@@ -35,6 +36,25 @@ class Server:
     def forget_peak(self) -> None:
         """Let `VmHWM` begin anew from what it has now."""
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Let the command line set what the server is started with: `options.setting`, for `dict`."""
+    parser.add_argument(
+        "--setting",
+        action="append",
+        default=[],
+        type=_split,
+        metavar="NAME=VALUE",
+        help="of the server, such as inference_threads=1; may be given more than once",
+    )
+
+
+def _split(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
 
 
 @contextmanager

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
-from benchmarks.server import REPOSITORY, start_server
+from benchmarks.server import REPOSITORY, add_settings, start_server
 from sharpening.degradation import PaperDegradation
 
 _SIZE_PX = (1280, 720)
@@ -69,11 +69,10 @@ class Tally:
 def main() -> None:
     """Print the table."""
     options = _parse()
-    settings = dict(pair.split("=", 1) for pair in options.setting)
     pictures = make_pictures()
     with (
         tempfile.TemporaryDirectory() as folder,
-        start_server(Path(folder) / "log", **settings) as server,
+        start_server(Path(folder) / "log", **dict(options.setting)) as server,
     ):
         asyncio.run(_load(server.url, pictures, 1, seconds=0, at_least=_WARM_UP))
         print(_HEAD)
@@ -150,10 +149,7 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16, 64])
     parser.add_argument("--seconds", type=float, default=15.0, help="of each round")
-    parser.add_argument(
-        "--setting", action="append", default=[], metavar="NAME=VALUE",
-        help="of the server, such as inference_workers=2; may be given more than once",
-    )  # fmt: skip
+    add_settings(parser)
     return parser.parse_args()
 
 

@@ -2,6 +2,7 @@
 
 import io
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from sharpening.codec import MEDIA_TYPES
 
 PATIENCE_S = 60
 EXAMPLES = 15
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
 _UNKNOWN_TO_THE_DOCUMENT = [schemathesis.checks.positive_data_acceptance]
 """Which bytes are a picture, a schema cannot say."""
@@ -56,9 +58,22 @@ def damage(draw: Callable[..., Any]) -> bytes:
     return bytes(data[: draw(st.integers(0, len(data)))])
 
 
+@st.composite
+def pack(draw: Callable[..., Any]) -> bytes:
+    """A zip of a few files in the folders of a batch, as a whole or cut short."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", draw(st.sampled_from(METHODS))) as archive:
+        for number in range(draw(st.integers(0, 3))):
+            for folder in draw(st.sampled_from([("reference",), ("reference", "image")])):
+                archive.writestr(f"{folder}/{number}.png", draw(FILES))
+    data = buffer.getvalue()
+    return data[: draw(st.just(len(data)) | st.integers(0, len(data)))]
+
+
 FILES = st.sampled_from(PICTURES) | damage() | st.binary(max_size=200)
 for media_type in MEDIA_TYPES.values():
     schemathesis.openapi.media_type(media_type, FILES)
+schemathesis.openapi.media_type("application/zip", pack())
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +112,7 @@ def test_whatever_is_sent_is_answered_as_the_document_says(
     document: Any, mode: GenerationMode
 ) -> None:
     operations = [result.ok() for result in document.get_all_operations()]
-    assert {"POST /sharpen", "POST /evaluate", "GET /metrics"} <= {
+    assert {"POST /sharpen", "POST /evaluate", "POST /evaluate/batch", "GET /metrics"} <= {
         operation.label for operation in operations
     }
     for operation in operations:

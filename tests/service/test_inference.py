@@ -89,19 +89,21 @@ async def test_threads_of_a_worker_are_limited() -> None:
 async def test_work_that_is_cancelled_holds_its_caller_until_its_thread_is_free(
     inference: Inference,
 ) -> None:
-    entered, release = threading.Event(), threading.Event()
+    entered, told, ended = threading.Event(), threading.Event(), threading.Event()
 
     def work() -> None:
         entered.set()
-        assert release.wait(PATIENCE_S)
+        assert told.wait(PATIENCE_S)
+        threading.Event().wait(0.05)
+        ended.set()
 
-    running = asyncio.create_task(inference.run_model(work, on_cancel=release.set))
+    running = asyncio.create_task(inference.run_model(work, on_cancel=told.set))
     assert await asyncio.to_thread(entered.wait, PATIENCE_S)
     running.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert release.is_set()
+    assert ended.is_set()
 
 
 async def test_work_that_is_cancelled_before_a_thread_takes_it_never_runs(
