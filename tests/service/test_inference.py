@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from service.inference import Inference
+from service.logs import request_id
 
 pytestmark = pytest.mark.anyio
 
@@ -132,3 +133,11 @@ async def test_a_header_is_looked_at_while_everything_else_is_busy(inference: In
 
     release.set()
     await asyncio.gather(*busy)
+
+
+async def test_threads_know_for_which_request_they_work(inference: Inference) -> None:
+    token = request_id.set("job-17")
+    try:
+        assert (await inference.run_model(request_id.get)).value == "job-17"
+    finally:
+        request_id.reset(token)
