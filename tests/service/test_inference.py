@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from service.inference import Inference
+from service.logs import request_id
 
 pytestmark = pytest.mark.anyio
 
@@ -159,3 +160,11 @@ async def test_what_failed_lets_go_of_what_it_was_given(inference: Inference) ->
 
 class Held:
     """Something to be given to work."""
+
+
+async def test_threads_know_for_which_request_they_work(inference: Inference) -> None:
+    token = request_id.set("job-17")
+    try:
+        assert (await inference.run_model(request_id.get)).value == "job-17"
+    finally:
+        request_id.reset(token)
