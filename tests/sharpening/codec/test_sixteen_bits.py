@@ -243,6 +243,8 @@ def test_a_side_may_be_of_one_pixel(
         again = decode(encode(Image(colours, sent[..., 3], greyscale), source))
         np.testing.assert_array_equal(again.pixels, colours)
         np.testing.assert_array_equal(again.alpha, sent[..., 3])
+    turned = decode(encode(Image(sent[..., :3].copy()).turned(6), source))
+    np.testing.assert_array_equal(turned.pixels, np.rot90(sent[..., :3], -1))
 
 
 @pytest.mark.parametrize("source", FORMATS)
