@@ -11,6 +11,7 @@ from sharpening.codec.image import Pixels
 from sharpening.errors import BrokenImageError, UnsupportedImageError
 
 _GREY_MODES = frozenset({"1", "L", "LA", "La"})
+_BAND_ROWS = 256
 _MODES = _GREY_MODES | {"P", "PA", "RGB", "RGBA", "RGBa", "YCbCr"}
 
 
@@ -23,12 +24,17 @@ def separate_picture(picture: PillowImage.Image) -> tuple[Pixels, Pixels | None,
         raise UnsupportedImageError(
             f"pictures of mode {picture.mode} are not handled: convert to 8-bit RGB or greyscale"
         )
-    greyscale = picture.mode in _GREY_MODES
-    if picture.has_transparency_data:
-        channels = np.asarray(picture.convert("RGBA"))
-        alpha = np.ascontiguousarray(channels[..., 3])
-        return np.ascontiguousarray(channels[..., :3]), alpha, greyscale
-    return np.asarray(picture.convert("RGB")), None, greyscale
+    width, height = picture.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    alpha = np.empty((height, width), np.uint8) if picture.has_transparency_data else None
+    for top in range(0, height, _BAND_ROWS):  # converted as a whole it would take twice the memory
+        band = picture.crop((0, top, width, min(top + _BAND_ROWS, height)))
+        rows = slice(top, top + band.height)
+        channels = np.asarray(band.convert("RGB" if alpha is None else "RGBA"))
+        pixels[rows] = channels[..., :3]
+        if alpha is not None:
+            alpha[rows] = channels[..., 3]
+    return pixels, alpha, picture.mode in _GREY_MODES
 
 
 def ink_to_srgb(picture: PillowImage.Image, icc_profile: bytes | None) -> npt.NDArray[np.uint8]:

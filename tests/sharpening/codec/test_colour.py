@@ -1,5 +1,6 @@
 """Ink to sRGB by the profile that a picture brings: one is built here, for none may be shipped."""
 
+import io
 import struct
 from collections.abc import Callable
 
@@ -72,3 +73,23 @@ def test_ink_with_a_profile_that_is_not_one_is_refused(to_file: ToFile) -> None:
     for profile in (b"not a profile" * 20, whole[:200], whole.replace(b"CMYK", b"RGB ")):
         with pytest.raises(BrokenImageError, match=r"CMYK profile is damaged.*remove it"):
             decode(to_file(picture, "jpeg", icc_profile=profile))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "P with alpha", "RGB", "RGBA"])
+def test_a_tall_picture_is_what_pillow_makes_of_it_at_once(mode: str, to_file: ToFile) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (600, 9, 4), np.uint8)
+    picture = PillowImage.fromarray(noise)
+    if mode.startswith("P"):
+        picture = picture.convert("RGB").quantize(16)
+    options = {"transparency": bytes(range(16))} if "alpha" in mode else {}
+    data = to_file(picture.convert(mode.split()[0]), "png", **options)
+
+    image = decode(data)
+
+    whole = np.asarray(PillowImage.open(io.BytesIO(data)).convert("RGBA"))
+    np.testing.assert_array_equal(image.pixels, whole[..., :3])
+    if image.alpha is None:
+        assert (whole[..., 3] == 255).all()
+    else:
+        np.testing.assert_array_equal(image.alpha, whole[..., 3])
+    assert (image.alpha is not None) == (mode in {"LA", "P with alpha", "RGBA"})

@@ -13,6 +13,7 @@ from PIL import Image as PillowImage
 from PIL import PngImagePlugin
 
 from sharpening.codec import FORMATS, Format, Image, decode, encode
+from sharpening.codec.directory import read_directory
 from sharpening.codec.exif import detach_orientation
 from sharpening.errors import BrokenImageError, CannotEncodeError
 
@@ -78,6 +79,7 @@ def test_all_but_the_orientation_keeps_its_bytes_and_its_place(
     assert len(again) == len(exif)
     end_of_main = len(PREFIX) + 8 + 2 + 3 * 12 + 4
     assert again[end_of_main:] == exif[end_of_main:]
+    assert [entry.tag for entry in read_directory(again[6:]).entries] == [MAKE, EXIF_DIRECTORY]
     parsed = PillowImage.Exif()
     parsed.load(again)
     assert dict(parsed) == {MAKE: "Cam", EXIF_DIRECTORY: 8 + 2 + 3 * 12 + 4}
