@@ -101,6 +101,8 @@ class Admission:
     def __init__(self, limits: Limits, *, clock: Clock = time.monotonic) -> None:
         self.limits = limits
         self.in_flight_pixels = 0
+        self.admitted = 0
+        """How many were let in since the start."""
         self._clock = clock
         self._pace = Pace()
         self._queue: deque[tuple[Place, asyncio.Future[None]]] = deque()
@@ -135,6 +137,7 @@ class Admission:
             await self._wait(place)
         else:
             self.in_flight_pixels += place.pixels
+        self.admitted += 1
         place.entered_s = self._clock()
         before = self.in_flight_pixels
         try:

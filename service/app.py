@@ -14,7 +14,7 @@ from service.access import AccessLog
 from service.admission import Admission
 from service.batches.gate import Gate
 from service.bodies import BodyLimit
-from service.headers import SecurityHeaders
+from service.headers import SecurityHeaders, check_head
 from service.inference import Inference
 from service.keys import HEADER, require_key
 from service.models import ModelStore, load_models, warm_up
@@ -26,6 +26,7 @@ from service.routes import batch, evaluate, health, metrics, models, sharpen
 from service.routes.documentation import install_documentation
 from service.settings import Settings
 from service.telemetry import Telemetry
+from service.upkeep import return_memory_when_idle
 from sharpening.errors import SharpeningError
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ def create_app(
         title="Sharpening service",
         description="Blurred photographs in, sharp ones out.",
         version=_API_VERSION,
+        dependencies=[Depends(check_head)],
         lifespan=partial(_live, settings=settings, load=load, give_up=give_up),
         docs_url=None,
         redoc_url=None,
@@ -86,13 +88,13 @@ async def _live(
     )
     start = partial(_become_ready, app, settings, inference, load)
     app.state.loading = asyncio.create_task(_try(start, give_up))
-    watching = asyncio.create_task(_renew_when_ready(app))
+    tending = asyncio.create_task(_tend(app))
     try:
         yield
     finally:
-        for task in (app.state.loading, watching):
+        for task in (app.state.loading, tending):
             task.cancel()
-        await asyncio.wait([app.state.loading, watching])
+        await asyncio.wait([app.state.loading, tending])
         set_resources(app, None)
         await asyncio.to_thread(inference.close)
 
@@ -108,11 +110,14 @@ async def _become_ready(
     logger.info("ready")
 
 
-async def _renew_when_ready(app: FastAPI) -> None:
+async def _tend(app: FastAPI) -> None:
+    """Once it is ready, keep the weights new and the memory small."""
     await asyncio.wait([app.state.loading])
     resources = ask_resources(app)
     if resources is not None:
-        await app.state.renewal.watch(resources)
+        await asyncio.gather(
+            app.state.renewal.watch(resources), return_memory_when_idle(resources.admission)
+        )
 
 
 async def _try(start: Callable[[], Awaitable[None]], give_up: Callable[[], None]) -> None:

@@ -81,5 +81,9 @@ class AbandonedError(ServiceError):
     """The client went away, so that nobody waits for the result."""
 
 
+class HeadTooLargeError(ServiceError):
+    """The query and the headers of a request are too long."""
+
+
 class SlowBodyError(ServiceError):
     """The rest of a request body did not come in time."""

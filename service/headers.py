@@ -1,7 +1,13 @@
-"""Headers that keep a browser from doing more with an answer than it is meant for."""
+"""What the head of a request may be, and what the head of every answer says to browsers."""
 
+from fastapi import Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.errors import HeadTooLargeError
+
+MAX_HEAD_BYTES = 32 * 1024
+"""Of the query and the headers together."""
 
 POLICY = "; ".join(
     [
@@ -22,6 +28,15 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+
+
+async def check_head(request: Request) -> None:
+    """Raise `HeadTooLargeError` for longer headers; the server's own limit is far above that."""
+    headers = sum(len(name) + len(value) for name, value in request.scope["headers"])
+    if headers + len(request.scope["query_string"]) > MAX_HEAD_BYTES:
+        raise HeadTooLargeError(
+            f"query and headers have more than {MAX_HEAD_BYTES} bytes: send the picture as the body"
+        )
 
 
 class SecurityHeaders:

@@ -82,6 +82,9 @@ async def _run(
         if not submitted.cancel():
             await asyncio.wait([running])
         raise
+    finally:
+        # an error knows this frame, and these know the error: what the work held would stay
+        del submitted, running
 
 
 def limit_threads(threads: int) -> None:

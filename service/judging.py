@@ -12,13 +12,16 @@ from pydantic import BaseModel, Field
 from service.admission import Place
 from service.inference import Inference, Timed
 from service.models import Model, Stoppable
-from sharpening.codec import Image, decode
+from sharpening.codec import Image, decode, read_size
 from sharpening.degradation import Degradation
 from sharpening.evaluation import Sharpener, evaluate
 from sharpening.metrics import Score, check_pair
 
 KIND = "evaluate"
 """What admission measures the pace of: scoring takes longer than sharpening."""
+
+Files = tuple[bytes, bytes | None]
+"""The reference and, unless it is to be blurred here, the blurred picture."""
 
 
 class Scores(BaseModel):
@@ -45,6 +48,19 @@ class Judged:
 
     scores: Scores
     sharpened: Image
+
+
+async def count_pixels(files: Files, inference: Inference, *, max_pixels: int) -> int:
+    """Return the pixels of the pictures that there are, by their headers.
+
+    Raises as `read_size` does.
+    """
+    sizes = [
+        await inference.peek(partial(read_size, data, max_pixels=max_pixels))
+        for data in files
+        if data is not None
+    ]
+    return sum(width * height for width, height in sizes)
 
 
 def open_pair(

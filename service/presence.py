@@ -29,6 +29,8 @@ async def run_while_connected(request: Request, work: Coroutine[Any, Any, Result
         watching.cancel()
         working.cancel()
         await asyncio.wait({working, watching})
+        # an error knows this frame, and these know the error: what the work held would stay
+        del working, watching
 
 
 async def _watch(request: Request) -> None:

@@ -23,6 +23,7 @@ from service.errors import (
     BrokenArchiveError,
     BrokenFormError,
     FileTooLargeError,
+    HeadTooLargeError,
     NotAcceptableError,
     NotReadyError,
     PairError,
@@ -78,6 +79,7 @@ KINDS: dict[type[SharpeningError], Kind] = {
     ImageError: Kind(422, "unusable-image", "The picture cannot be used for this"),
     PairError: Kind(422, "no-pair", "The files do not make a pair"),
     ParameterError: Kind(422, "bad-parameter", "A parameter is missing or out of range"),
+    HeadTooLargeError: Kind(431, "head-too-large", "The request's headers are too long"),
     TooBusyError: Kind(429, "too-busy", "The service has too much to do"),
     NotReadyError: Kind(503, "not-ready", "The service is not ready"),
 }

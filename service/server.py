@@ -6,10 +6,9 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from service.headers import MAX_HEAD_BYTES
 from service.resources import stop_taking
 from service.settings import Settings
-
-_LONGEST_HEADERS_BYTES = 32 * 1024
 
 
 class Server(uvicorn.Server):
@@ -24,7 +23,7 @@ class Server(uvicorn.Server):
             app,
             host=settings.host,
             port=settings.port,
-            h11_max_incomplete_event_size=_LONGEST_HEADERS_BYTES,
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -67,9 +67,9 @@ class Settings(BaseSettings):
         default=MAX_PIXELS / 1e6, gt=0, description="Largest picture, checked before decoding."
     )
     max_evaluate_megapixels: float = Field(
-        default=16,
+        default=32,
         gt=0,
-        description="Largest picture to evaluate: SSIM takes many times its memory.",
+        description="Largest picture to evaluate: held in memory blurred, sharp and once a model.",
     )
     max_body_bytes: int = Field(
         default=64 * 1024 * 1024, ge=1, description="Largest request body, counted as it arrives."

@@ -28,6 +28,14 @@ def test_every_setting_is_listed_with_its_description() -> None:
         assert field.description in readme
 
 
+def test_every_test_of_the_threat_table_is_there() -> None:
+    table = (REPOSITORY / "docs" / "security.md").read_text("utf-8")
+    named = re.findall(r"`(\S+\.py)::(\w+)`", table)
+    assert len(named) == table.count("\n| ") - 1
+    for path, test in named:
+        assert f"def {test}(" in (REPOSITORY / "tests" / path).read_text("utf-8")
+
+
 def test_every_file_that_a_command_reads_is_there() -> None:
     readme = (REPOSITORY / "README.md").read_text("utf-8")
     for path in re.findall(r"@(examples/\S+)", readme):

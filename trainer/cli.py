@@ -13,6 +13,7 @@ import torch
 
 from sharpening.errors import SharpeningError, TrainingError
 from sharpening.files import write_atomically
+from sharpening.memory import keep_freed_memory
 from sharpening.weights import Precision, load_weights
 from trainer.bench import bench_data, format_rates
 from trainer.chain import Chain, run_chain
@@ -22,8 +23,8 @@ from trainer.judging.comparison import format_tables
 from trainer.judging.contest import open_contest
 from trainer.judging.figure import check_figure, choose_evenly, write_figure
 from trainer.judging.report import find_sets, format_table
+from trainer.limits import allow_open_files
 from trainer.loop import Stopped
-from trainer.memory import allow_open_files, keep_freed_memory
 from trainer.prepare import URL, Source, check_folder, fetch_div2k
 from trainer.stages import Place, distil_student, train_teacher
 from trainer.team import Team, join_team

@@ -5,6 +5,7 @@ member than the limit. Two methods are read, stored and deflated: the others of 
 dictionaries as large as the archive likes.
 """
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -80,13 +81,13 @@ def _read(archive: ZipFile, member: ZipInfo, max_bytes: int) -> bytes:
         )
     if member.file_size > max_bytes:
         raise FileTooLargeError("the file has", size_bytes=member.file_size, limit_bytes=max_bytes)
-    data = bytearray()
+    data = io.BytesIO()  # which hands out what it has without a copy
     try:
         with archive.open(member) as stream:
             while chunk := stream.read(_CHUNK_BYTES):
-                data += chunk
+                data.write(chunk)
     except _ZIP_ERRORS as error:
         raise BrokenArchiveError(
             f"the file is damaged in the zip ({error}): pack it again"
         ) from error
-    return bytes(data)
+    return data.getvalue()

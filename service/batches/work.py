@@ -17,11 +17,10 @@ from service.batches.files import Entry
 from service.batches.gate import Gate
 from service.batches.lines import Line, PictureLine, ProblemLine, summarise_lines
 from service.inference import Inference
-from service.judging import Pair, Scores, judge_pair, open_pair
+from service.judging import Files, Pair, Scores, count_pixels, judge_pair, open_pair
 from service.models import Model
 from service.problems import describe_error
 from service.spans import Spans
-from sharpening.codec import read_size
 from sharpening.degradation import Degradation
 
 Result = TypeVar("Result")
@@ -53,20 +52,21 @@ class Judge:
         return PictureLine(name=entry.name, **dict(scores))
 
     async def _judge(self, entry: Entry) -> Scores:
-        entry.check()
-        reference = (await self.inference.run_codec(entry.references[0].read)).value
-        look = partial(read_size, reference, max_pixels=self.max_pixels)
-        width, height = await self.inference.peek(look)
-        async with self.gate.admit(width * height) as place:
-            opened = await self.inference.run_codec(partial(self._open, reference, entry))
+        files = (await self.inference.run_codec(partial(_read, entry))).value
+        pixels = await count_pixels(files, self.inference, max_pixels=self.max_pixels)
+        async with self.gate.admit(pixels) as place:
+            opened = await self.inference.run_codec(partial(self._open, files))
             judged = await judge_pair(opened.value, self.models, self.inference, place)
-        spans = Spans.of(opened, judged, waited_s=place.waited_s)
-        self.note(Work(width * height, spans))
+        self.note(Work(pixels, Spans.of(opened, judged, waited_s=place.waited_s)))
         return judged.value.scores
 
-    def _open(self, reference: bytes, entry: Entry) -> Pair:
-        image = entry.images[0].read() if entry.images else None
-        return open_pair(reference, image, degradation=self.degradation, max_pixels=self.max_pixels)
+    def _open(self, files: Files) -> Pair:
+        return open_pair(*files, degradation=self.degradation, max_pixels=self.max_pixels)
+
+
+def _read(entry: Entry) -> Files:
+    entry.check()
+    return entry.references[0].read(), entry.images[0].read() if entry.images else None
 
 
 async def judge_batch(

@@ -13,6 +13,9 @@ from service.cli.environment import read_settings
 from service.logs import make_handler
 from service.server import Server
 from service.settings import Settings, name_variables
+from sharpening.memory import keep_freed_memory, share_arenas
+
+_ARENAS = 2
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -21,6 +24,8 @@ def run(arguments: Sequence[str]) -> int:
     given = {"host": options.host, "port": options.port}
     settings = read_settings({name: value for name, value in given.items() if value is not None})
     configure_logging(settings)
+    keep_freed_memory()
+    share_arenas(_ARENAS)
     serve(settings)
     return 0
 

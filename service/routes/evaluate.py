@@ -10,13 +10,13 @@ from pydantic import Field
 
 from service.access import Work, note_work
 from service.bodies import PAIR_BODY, read_pair
-from service.judging import KIND, Pair, Scores, judge_pair, open_pair
+from service.judging import KIND, Pair, Scores, count_pixels, judge_pair, open_pair
 from service.negotiation import FORMATS_OF_MEDIA_TYPES, choose_media_type
 from service.presence import run_while_connected
 from service.problems import describe_problems
 from service.resources import ReadyResources, Resources
 from service.spans import Spans
-from sharpening.codec import MEDIA_TYPES, Format, Image, encode, read_size
+from sharpening.codec import MEDIA_TYPES, Format, Image, encode
 from sharpening.degradation import Degradation
 from sharpening.metrics import DEFINITIONS
 
@@ -73,8 +73,8 @@ async def _evaluate(
 ) -> tuple[Response, Work]:
     inference, models = resources.inference, resources.models.judged
     max_pixels = resources.settings.max_evaluate_pixels
-    width, height = await inference.peek(partial(read_size, files[0], max_pixels=max_pixels))
-    async with resources.admission.admit(width * height, kind=KIND) as place:
+    pixels = await count_pixels(files, inference, max_pixels=max_pixels)
+    async with resources.admission.admit(pixels, kind=KIND) as place:
         opened = await inference.run_codec(
             partial(
                 _open,
@@ -98,7 +98,7 @@ async def _evaluate(
     spans = Spans.of(opened, judged, answered, waited_s=place.waited_s)
     response = answered.value
     response.headers["Server-Timing"] = spans.server_timing
-    return response, Work(width * height, spans)
+    return response, Work(pixels, spans)
 
 
 def _open(

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 import httpx
 import pytest
 
+from service.headers import MAX_HEAD_BYTES
 from service.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -63,3 +64,20 @@ async def test_pages_of_an_origin_that_is_set_may_call_it(
     assert failing.headers["access-control-allow-origin"] == PAGE
     assert "Retry-After" in failing.headers["access-control-expose-headers"]
     assert "access-control-allow-origin" not in elsewhere.headers
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"headers": {"X-Long": "a" * MAX_HEAD_BYTES}},
+        {"params": {"a": "a" * MAX_HEAD_BYTES}},
+        {"headers": {f"X-{index}": "a" * 1000 for index in range(40)}},
+    ],
+)
+async def test_a_head_that_is_too_long_is_431(
+    client: httpx.AsyncClient, request_: dict[str, object]
+) -> None:
+    answer = await client.get("/models", **request_)
+
+    assert answer.status_code == 431
+    assert answer.json()["type"] == "urn:sharpening:problem:head-too-large"

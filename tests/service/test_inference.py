@@ -1,6 +1,9 @@
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 import torch
@@ -86,19 +89,21 @@ async def test_threads_of_a_worker_are_limited() -> None:
 async def test_work_that_is_cancelled_holds_its_caller_until_its_thread_is_free(
     inference: Inference,
 ) -> None:
-    entered, release = threading.Event(), threading.Event()
+    entered, told, ended = threading.Event(), threading.Event(), threading.Event()
 
     def work() -> None:
         entered.set()
-        assert release.wait(PATIENCE_S)
+        assert told.wait(PATIENCE_S)
+        threading.Event().wait(0.05)
+        ended.set()
 
-    running = asyncio.create_task(inference.run_model(work, on_cancel=release.set))
+    running = asyncio.create_task(inference.run_model(work, on_cancel=told.set))
     assert await asyncio.to_thread(entered.wait, PATIENCE_S)
     running.cancel()
 
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert release.is_set()
+    assert ended.is_set()
 
 
 async def test_work_that_is_cancelled_before_a_thread_takes_it_never_runs(
@@ -130,3 +135,27 @@ async def test_a_header_is_looked_at_while_everything_else_is_busy(inference: In
 
     release.set()
     await asyncio.gather(*busy)
+
+
+async def test_what_failed_lets_go_of_what_it_was_given(inference: Inference) -> None:
+    """Not only when the garbage collector comes by: it may be a picture of 64 MB."""
+
+    def fail(_: Held) -> None:
+        raise LookupError("as planned")
+
+    held = Held()
+    kept = weakref.ref(held)
+    gc.disable()
+    try:
+        with pytest.raises(LookupError):
+            await inference.run_codec(partial(fail, held))
+        del held
+        async with asyncio.timeout(PATIENCE_S):
+            while kept() is not None:  # until the thread, too, has let go
+                await asyncio.sleep(0.001)
+    finally:
+        gc.enable()
+
+
+class Held:
+    """Something to be given to work."""

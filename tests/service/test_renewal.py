@@ -160,6 +160,7 @@ async def test_a_file_that_is_still_growing_is_left_alone(
             await asyncio.sleep(LOOK_S / 4)
 
     await wait_for(client, "/models", lambda models: digest_of(models, "student") == newer)
+    assert "sharpen_weights_refusals_total 0.0" in (await client.get("/metrics")).text
 
 
 async def test_without_any_student_left_everything_stays(

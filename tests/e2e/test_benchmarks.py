@@ -1,0 +1,35 @@
+"""The benchmarks of the service come out of their commands; their figures are not judged here."""
+
+import sys
+
+import pytest
+
+from benchmarks import memory, service
+from benchmarks.server import Server
+
+
+@pytest.mark.slow
+def test_the_table_of_the_service_has_a_row_for_each_number_of_clients(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--clients", "1", "2", "--seconds", "0.1", "--setting", "max_wait_s=300"]
+    monkeypatch.setattr(sys, "argv", ["service", *arguments])
+
+    service.main()
+
+    head, line, *rows = capsys.readouterr().out.splitlines()
+    assert [row.split("|")[1].strip() for row in rows] == ["1", "2"]
+    assert {text.count("|") for text in (head, line, *rows)} == {11}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_of_a_server_stays_where_it_is_once_it_is_warm(server: Server) -> None:
+    (_, warm), *later = memory.send_mixed(server, 300, 128, parts=3)
+
+    assert max(held for _, held in later) - warm < ALLOWED_BYTES
+    assert "peak" in memory.measure_large(server, 1)
+
+
+ALLOWED_BYTES = 100 * 1024 * 1024
+"""Of a few hundred requests; `benchmarks/memory.py` sends thousands and prints what they leave."""
