@@ -1,19 +1,22 @@
 """Lines as they stream: typed, counted, and broken off."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 from service.client import (
+    AsyncSharpenClient,
     BatchSummary,
     BusyError,
     InvalidAnswerError,
     NotReachedError,
     Pair,
     PictureFailure,
+    PictureRefusedError,
     PictureScores,
     Progress,
     Retries,
@@ -133,3 +136,33 @@ def test_closing_the_lines_closes_the_connection() -> None:
         assert not stream.closed
         lines.close()
         assert stream.closed
+
+
+class Trickle(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A problem that is not there before it is read, as over a real connection."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield json.dumps(PROBLEM).encode()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield json.dumps(PROBLEM).encode()
+
+
+def test_the_reason_of_a_refusal_is_read_though_the_answer_is_streamed() -> None:
+    def refuse(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(415, stream=Trickle())
+
+    async def ask_later() -> None:
+        async with AsyncSharpenClient(
+            "http://service", transport=httpx.MockTransport(refuse)
+        ) as later:
+            async for _ in later.evaluate_batch(PAIRS):
+                pytest.fail("there is no line")
+
+    with (
+        SharpenClient("http://service", transport=httpx.MockTransport(refuse)) as client,
+        pytest.raises(PictureRefusedError, match="T: d"),
+    ):
+        next(client.evaluate_batch(PAIRS))
+    with pytest.raises(PictureRefusedError, match="T: d"):
+        asyncio.run(ask_later())

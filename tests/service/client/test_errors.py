@@ -53,7 +53,12 @@ def test_every_problem_of_the_service_has_its_error(call: Any, script: Any, kind
     with pytest.raises(ClientError) as refused:
         call(script(answer), "sharpen", b"", retries=Retries(attempts=0))
 
-    by_status = {401: AccessDeniedError, 408: RefusedError, 429: BusyError}
+    by_status = {
+        401: AccessDeniedError,
+        408: RefusedError,
+        429: BusyError,
+        431: RefusedError,
+    }
     expected = EXPECTED.get(kind.slug) or by_status.get(kind.status, PictureRefusedError)
     assert type(refused.value) is expected
 
