@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from service.canary import check_gain
 from service.errors import UnknownModelError
-from service.settings import Settings
+from service.settings import ANY_PROFILE, Settings
 from sharpening.engine import Engine
 from sharpening.errors import WeightsError
 from sharpening.runtimes import Runtime, choose_runtime
@@ -26,6 +26,7 @@ from sharpening.weights import Card, load_weights
 logger = logging.getLogger(__name__)
 
 _WARM_UP_PX = 64
+_PREFERRED = ("call", "paper")
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,12 @@ class ModelStore:
     ) -> None:
         """Of several models of one role and profile, the newest has the plain name.
 
-        `sources` are the files that they come from. Raises `WeightsError` unless there is a student
-        of `profile`.
+        `sources` are the files that they come from. `profile` may be `ANY_PROFILE`. Raises
+        `WeightsError` unless there is a student of it.
         """
         self.sources = sources
         self.models = tuple(sorted(models, key=lambda model: model.card.created))
-        self._by_name = _name_models(self.models, profile)
+        self._by_name = _name_models(self.models, _choose_profile(self.models, profile))
         if "student" not in self._by_name:
             raise WeightsError(
                 f"there is no student of the profile {profile!r} among the loaded models "
@@ -230,6 +231,17 @@ def _load_model(path: Path, settings: Settings) -> Model:
 
 def _check(model: Model, settings: Settings) -> None:
     check_gain(model.engine, model.card, least_db=settings.canary_gain_db)
+
+
+def _choose_profile(models: Iterable[Model], wanted: str) -> str:
+    """Return the profile whose models have the plain names.
+
+    Of any it is the one that is safe to use on every picture, if there is a student of it.
+    """
+    if wanted != ANY_PROFILE:
+        return wanted
+    there = {model.card.profile for model in models if model.card.role == "student"}
+    return next((profile for profile in _PREFERRED if profile in there), wanted)
 
 
 def _name_models(models: Iterable[Model], profile: str) -> Mapping[str, Model]:

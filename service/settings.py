@@ -22,6 +22,8 @@ _REPOSITORY = Path(__file__).resolve().parent.parent
 
 _PREFIX = "SHARPEN_"
 
+ANY_PROFILE = "auto"
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -34,7 +36,9 @@ class Settings(BaseSettings):
         default=_REPOSITORY / "weights", description="Folder whose *.safetensors are loaded."
     )
     profile: str = Field(
-        default="paper", description="Profile of the models called plainly student and teacher."
+        default=ANY_PROFILE,
+        description="Profile of the models called plainly student and teacher; auto is call where "
+        "there is a student of it, else paper.",
     )
     device: str = Field(
         default="auto", description="auto (CUDA where there is one), cpu or cuda[:N]."
@@ -143,8 +147,9 @@ class Settings(BaseSettings):
     @field_validator("profile")
     @classmethod
     def _check_profile(cls, profile: str) -> str:
-        if profile not in PROFILES:
-            raise ValueError(f"unknown profile {profile!r}; expected one of {sorted(PROFILES)}")
+        known = [ANY_PROFILE, *sorted(PROFILES)]
+        if profile not in known:
+            raise ValueError(f"unknown profile {profile!r}; expected one of {known}")
         return profile
 
     @property

@@ -39,6 +39,7 @@ from sharpening.engine import Engine
 from sharpening.errors import ParameterError
 from sharpening.evaluation import evaluate
 from sharpening.metrics import DEFINITIONS
+from sharpening.picture import sharpen_image
 
 Pixels = npt.NDArray[Any]
 
@@ -74,8 +75,9 @@ class LocalService:
         source = decode(read_source(image), max_pixels=self._settings.max_pixels)
         format_ = choose_format(source, requested=requested, accept=None)
         decoded_s = time.perf_counter()
-        engine, strength = _Turns(model.engine, self._threads), options.get("strength", 1.0)
-        result = source.with_pixels(engine.sharpen(source.pixels, strength=strength))
+        strength = options.get("strength", 1.0)
+        work = partial(sharpen_image, model.engine, source, strength=strength)
+        result = self._threads.submit(work).result()
         sharpened_s = time.perf_counter()
         data = encode(result, format_, quality=options.get("quality"))
         timings_ms = {
@@ -151,9 +153,8 @@ class _Turns:
         self._engine = engine
         self._threads = threads
 
-    def sharpen(self, blurred: Pixels, *, strength: float = 1.0) -> Pixels:
-        work = partial(self._engine.sharpen, blurred, strength=strength)
-        return self._threads.submit(work).result()
+    def sharpen(self, blurred: Pixels) -> Pixels:
+        return self._threads.submit(self._engine.sharpen, blurred).result()
 
 
 @contextmanager

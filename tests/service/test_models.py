@@ -88,6 +88,17 @@ def test_a_student_of_another_profile_is_found_by_its_profile_only(settings: Set
     assert store.get("student") is store.get("paper/student") is paper
 
 
+def test_of_any_profile_the_one_for_every_picture_comes_first(settings: Settings) -> None:
+    paper, teacher = (load_models(settings).get(name) for name in ("student", "teacher"))
+    card = paper.card.model_copy(update={"profile": "call"})
+    call = dataclasses.replace(paper, name="student@call", card=card)
+
+    assert ModelStore([paper, teacher], profile="auto").get("student") is paper
+    both = ModelStore([paper, teacher, call], profile="auto")
+    assert both.get("student") is both.get("call/student") is call
+    assert list(both.judged) == ["student"]  # a teacher of another profile is not its teacher
+
+
 def test_a_refused_file_is_logged_with_the_reason_and_left_out(
     tmp_path: Path,
     make_student: MakeStudent,
@@ -119,7 +130,7 @@ def test_no_student_is_an_error_that_says_what_to_do(
 ) -> None:
     save_network(tmp_path / "teacher.safetensors", make_student(1), role="teacher")
 
-    with pytest.raises(WeightsError, match=r"no student of the profile 'paper'.*WEIGHTS_DIR"):
+    with pytest.raises(WeightsError, match=r"no student of the profile 'auto'.*WEIGHTS_DIR"):
         load_models(Settings(weights_dir=tmp_path, device="cpu"))
 
 
