@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.admission import Place
 from service.inference import Inference, Timed
@@ -22,6 +22,19 @@ KIND = "evaluate"
 
 Files = tuple[bytes, bytes | None]
 """The reference and, unless it is to be blurred here, the blurred picture."""
+
+
+class EvaluateQuery(BaseModel):
+    """The parameters of an evaluation; one that is not among them is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profile: str | None = Field(
+        default=None,
+        max_length=100,
+        description="Whose models are judged, and whose degradation blurs a reference that comes "
+        "alone: see /models. Default: that of the models called plainly student and teacher.",
+    )
 
 
 class Scores(BaseModel):

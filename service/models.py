@@ -143,11 +143,16 @@ class ModelStore:
             if source.refused is not None
         )
 
-    @property
-    def judged(self) -> dict[str, Model]:
-        """The models that an evaluation runs: the student and, if loaded, the teacher."""
-        roles = ("student", "teacher")
-        return {role: self._by_name[role] for role in roles if role in self._by_name}
+    def get_judged(self, profile: str | None = None) -> dict[str, Model]:
+        """Return the models that an evaluation runs: the student and, if loaded, the teacher.
+
+        They are those of the profile, or those with the plain names. Raises `UnknownModelError` if
+        there is no student of it.
+        """
+        prefix = "" if profile is None else f"{profile}/"
+        judged = {"student": self.get(f"{prefix}student")}
+        teacher = self._by_name.get(f"{prefix}teacher")
+        return judged if teacher is None else {**judged, "teacher": teacher}
 
 
 def load_models(settings: Settings) -> ModelStore:

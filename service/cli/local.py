@@ -90,7 +90,7 @@ class LocalService:
     def evaluate(self, reference: Source, image: Source | None = None) -> Evaluation:
         """Return how near to the reference each model brings `image`, or the reference blurred."""
         scores, degradation = self._judge(reference, image)
-        models = self._store.judged
+        models = self._store.get_judged()
         return Evaluation.model_validate(
             scores.model_dump()
             | {"definition": DEFINITIONS}
@@ -113,7 +113,7 @@ class LocalService:
         summary = summarise_lines(
             lines,
             errors=len(pictures) - len(lines),
-            models=self._store.judged,
+            models=self._store.get_judged(),
             degradation=None,
         ).summary
         yield BatchSummary.model_validate(summary.model_dump(mode="json"))
@@ -128,7 +128,7 @@ class LocalService:
         return PictureLine(name=pair.name, **dict(scores))
 
     def _judge(self, reference: Source, image: Source | None) -> tuple[Scores, Degradation | None]:
-        models = self._store.judged
+        models = self._store.get_judged()
         pair = open_pair(
             read_source(reference),
             None if image is None else read_source(image),

@@ -57,20 +57,32 @@ class AsyncSharpenClient:
         return await self._ask(call_sharpen(image, options, progress))
 
     async def evaluate(
-        self, reference: Source, image: Source | None = None, *, progress: Notify | None = None
+        self,
+        reference: Source,
+        image: Source | None = None,
+        *,
+        profile: str | None = None,
+        progress: Notify | None = None,
     ) -> Evaluation:
-        """Return how near to the reference each model brings `image`, or the reference blurred."""
-        return await self._ask(call_evaluate(reference, image, progress))
+        """Return how near to the reference each model brings `image`, or the reference blurred.
+
+        The models, and the blur, are those of `profile`, or the service's plain ones.
+        """
+        return await self._ask(call_evaluate(reference, image, progress, profile=profile))
 
     async def evaluate_batch(
-        self, pictures: Sequence[Pair] | str | PathLike[str], *, progress: Notify | None = None
+        self,
+        pictures: Sequence[Pair] | str | PathLike[str],
+        *,
+        profile: str | None = None,
+        progress: Notify | None = None,
     ) -> AsyncGenerator[BatchLine, None]:
         """Yield a line for each pair, or for each in a zip, as it is judged; last the summary.
 
         The zip holds the folders `reference` and `image`. Closing the iterator cancels the rest.
         """
         reader = LineReader(pictures, progress)
-        response = await self._send(call_batch(pictures, progress), stream=True)
+        response = await self._send(call_batch(pictures, progress, profile=profile), stream=True)
         try:
             with translate_errors():
                 async for line in response.aiter_lines():

@@ -99,16 +99,26 @@ def call_sharpen(
 
 
 def call_evaluate(
-    reference: Source, image: Source | None, notify: Notify | None = None
+    reference: Source,
+    image: Source | None,
+    notify: Notify | None = None,
+    *,
+    profile: str | None = None,
 ) -> Call[Evaluation]:
     """Return the call that judges a pair; without `image` the service blurs the reference."""
     files = [("reference", "reference", reference)]
     if image is not None:
         files.append(("image", "image", image))
-    return Call("POST", "/evaluate", _read_evaluation, files=files, notify=notify)
+    query = _name_profile(profile)
+    return Call("POST", "/evaluate", _read_evaluation, query=query, files=files, notify=notify)
 
 
-def call_batch(pictures: Sequence[Pair] | str | PathLike[str], notify: Notify | None) -> Call[None]:
+def call_batch(
+    pictures: Sequence[Pair] | str | PathLike[str],
+    notify: Notify | None,
+    *,
+    profile: str | None = None,
+) -> Call[None]:
     """Return the call that judges many pairs, or a zip of them; its answer is read in lines."""
     if isinstance(pictures, str | PathLike):
         files: list[tuple[str, str, Source]] = [("archive", Path(pictures).name, pictures)]
@@ -118,7 +128,12 @@ def call_batch(pictures: Sequence[Pair] | str | PathLike[str], notify: Notify | 
             files.append(("reference", pair.name, pair.reference))
             if pair.image is not None:
                 files.append(("image", pair.name, pair.image))
-    return Call("POST", "/evaluate/batch", lambda _: None, files=files, notify=notify)
+    query = _name_profile(profile)
+    return Call("POST", "/evaluate/batch", lambda _: None, query=query, files=files, notify=notify)
+
+
+def _name_profile(profile: str | None) -> dict[str, str]:
+    return {} if profile is None else {"profile": profile}
 
 
 def call_models() -> Call[list[ModelDescription]]:

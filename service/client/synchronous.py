@@ -58,20 +58,32 @@ class SharpenClient:
         return self._ask(call_sharpen(image, options, progress))
 
     def evaluate(
-        self, reference: Source, image: Source | None = None, *, progress: Notify | None = None
+        self,
+        reference: Source,
+        image: Source | None = None,
+        *,
+        profile: str | None = None,
+        progress: Notify | None = None,
     ) -> Evaluation:
-        """Return how near to the reference each model brings `image`, or the reference blurred."""
-        return self._ask(call_evaluate(reference, image, progress))
+        """Return how near to the reference each model brings `image`, or the reference blurred.
+
+        The models, and the blur, are those of `profile`, or the service's plain ones.
+        """
+        return self._ask(call_evaluate(reference, image, progress, profile=profile))
 
     def evaluate_batch(
-        self, pictures: Sequence[Pair] | str | PathLike[str], *, progress: Notify | None = None
+        self,
+        pictures: Sequence[Pair] | str | PathLike[str],
+        *,
+        profile: str | None = None,
+        progress: Notify | None = None,
     ) -> Generator[BatchLine, None, None]:
         """Yield a line for each pair, or for each in a zip, as it is judged; last the summary.
 
         The zip holds the folders `reference` and `image`. Closing the iterator cancels the rest.
         """
         reader = LineReader(pictures, progress)
-        response = self._send(call_batch(pictures, progress), stream=True)
+        response = self._send(call_batch(pictures, progress, profile=profile), stream=True)
         try:
             with translate_errors():
                 for line in response.iter_lines():

@@ -1,10 +1,11 @@
 """`POST /evaluate/batch`: what `/evaluate` says of one pair, of many, line by line."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -13,6 +14,8 @@ from service.batches.intake import BATCH_BODY, receive_batch
 from service.batches.lines import LINES, MEDIA_TYPE, Line
 from service.batches.spool import Spool
 from service.batches.work import Judge, judge_batch
+from service.judging import EvaluateQuery
+from service.models import Model
 from service.presence import run_while_connected
 from service.problems import describe_problems
 from service.resources import ReadyResources, Resources
@@ -56,13 +59,16 @@ class Lines(StreamingResponse):
             "the summary; where it is missing, the batch was cut off.",
             "content": LINES,
         },
-        **describe_problems(400, 408, 413, 415, 422, 429, 500, 503),
+        **describe_problems(400, 404, 408, 413, 415, 422, 429, 500, 503),
     },
 )
-async def evaluate_batch(request: Request, resources: ReadyResources) -> Response:
+async def evaluate_batch(
+    request: Request, query: Annotated[EvaluateQuery, Query()], resources: ReadyResources
+) -> Response:
+    models = resources.models.get_judged(query.profile)
     held = AsyncExitStack()
     try:
-        lines = await _begin(request, resources, held)
+        lines = await _begin(request, models, resources, held)
     except BaseException:
         await held.aclose()
         raise
@@ -70,7 +76,7 @@ async def evaluate_batch(request: Request, resources: ReadyResources) -> Respons
 
 
 async def _begin(
-    request: Request, resources: Resources, held: AsyncExitStack
+    request: Request, models: Mapping[str, Model], resources: Resources, held: AsyncExitStack
 ) -> AsyncGenerator[Line]:
     """Return the lines to come; what they need until their end is put into `held`."""
     settings = resources.settings
@@ -78,7 +84,7 @@ async def _begin(
     spool = held.enter_context(Spool())
     entries = await receive_batch(request, spool, settings)
     judge = Judge(
-        resources.models.judged,
+        models,
         resources.inference,
         resources.batches,
         settings.max_evaluate_pixels,

@@ -1,16 +1,27 @@
 """`POST /evaluate`: how near to a sharp reference each model brings a blurred picture."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
 from service.access import Work, note_work
 from service.bodies import PAIR_BODY, read_pair
-from service.judging import KIND, Pair, Scores, count_pixels, judge_pair, open_pair
+from service.judging import (
+    KIND,
+    EvaluateQuery,
+    Pair,
+    Scores,
+    count_pixels,
+    judge_pair,
+    open_pair,
+)
+from service.models import Model
 from service.negotiation import FORMATS_OF_MEDIA_TYPES, choose_media_type
 from service.presence import run_while_connected
 from service.problems import describe_problems
@@ -57,21 +68,29 @@ class Job:
                 for media_type in MEDIA_TYPES.values()
             },
         },
-        **describe_problems(400, 406, 408, 413, 415, 422, 429, 500, 503),
+        **describe_problems(400, 404, 406, 408, 413, 415, 422, 429, 500, 503),
     },
 )
-async def evaluate_pair(request: Request, resources: ReadyResources) -> Response:
+async def evaluate_pair(
+    request: Request, query: Annotated[EvaluateQuery, Query()], resources: ReadyResources
+) -> Response:
+    models = resources.models.get_judged(query.profile)
     files = await read_pair(request)
     accept = request.headers.get("accept")
-    response, done = await run_while_connected(request, _evaluate(files, resources, accept=accept))
+    work = _evaluate(files, models, resources, accept=accept)
+    response, done = await run_while_connected(request, work)
     note_work(request, done)
     return response
 
 
 async def _evaluate(
-    files: tuple[bytes, bytes | None], resources: Resources, *, accept: str | None
+    files: tuple[bytes, bytes | None],
+    models: Mapping[str, Model],
+    resources: Resources,
+    *,
+    accept: str | None,
 ) -> tuple[Response, Work]:
-    inference, models = resources.inference, resources.models.judged
+    inference = resources.inference
     max_pixels = resources.settings.max_evaluate_pixels
     pixels = await count_pixels(files, inference, max_pixels=max_pixels)
     async with resources.admission.admit(pixels, kind=KIND) as place:

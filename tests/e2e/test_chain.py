@@ -52,7 +52,7 @@ def test_the_service_sharpens_with_what_the_trainer_exports(
     )
     store = load_models(Settings(weights_dir=output, device="cpu"))
 
-    assert sorted(store.judged) == ["student", "teacher"]
+    assert sorted(store.get_judged()) == ["student", "teacher"]
     assert store.get("student").card.teacher == store.get("teacher").sha256
     blurred = np.asarray(PillowImage.open(photographs / "0.png"))
     sharpened = store.get("student").engine.sharpen(blurred)

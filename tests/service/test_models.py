@@ -60,7 +60,7 @@ def test_the_teacher_is_optional(
 ) -> None:
     save_network(tmp_path / "student.safetensors", make_student(1))
 
-    assert list(load_models(Settings(weights_dir=tmp_path, device="cpu")).judged) == ["student"]
+    assert list(load_models(Settings(weights_dir=tmp_path, device="cpu")).get_judged()) == ["student"]
 
 
 def test_the_newest_of_two_students_has_the_plain_name(
@@ -96,7 +96,7 @@ def test_of_any_profile_the_one_for_every_picture_comes_first(settings: Settings
     assert ModelStore([paper, teacher], profile="auto").get("student") is paper
     both = ModelStore([paper, teacher, call], profile="auto")
     assert both.get("student") is both.get("call/student") is call
-    assert list(both.judged) == ["student"]  # a teacher of another profile is not its teacher
+    assert list(both.get_judged()) == ["student"]  # a teacher of another profile is not its teacher
 
 
 def test_a_refused_file_is_logged_with_the_reason_and_left_out(

@@ -22,7 +22,7 @@ ToPixels = Callable[[bytes], np.ndarray]
 
 
 def judge(settings: Settings, reference: np.ndarray, blurred: np.ndarray) -> Evaluation:
-    engines = {role: model.engine for role, model in load_models(settings).judged.items()}
+    engines = {role: model.engine for role, model in load_models(settings).get_judged().items()}
     return evaluate(reference, blurred, engines)[0]
 
 
@@ -76,6 +76,34 @@ async def test_the_blind_profile_blurs_as_is_typical_and_always_the_same(
     expected = judge(settings, photograph, call.typical.apply(photograph))
     assert answer.json()["input"] == expected.input.model_dump()
     assert answer.json()["degradation"] == call.model_dump(mode="json")
+
+
+async def test_the_profile_asked_for_is_judged_and_blurs(
+    tmp_path: Path,
+    make_student: Callable[[int], Network],
+    save_network: Callable[..., str],
+    start_client: Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]],
+    photograph: np.ndarray,
+    to_file: ToFile,
+) -> None:
+    save_network(tmp_path / "paper-student.safetensors", make_student(1))
+    call = {"profile": "call", "degradation": CallDegradation()}
+    save_network(tmp_path / "call-student.safetensors", make_student(2), **call)
+    settings = Settings(weights_dir=tmp_path, device="cpu")
+    files = {"reference": to_file(photograph)}
+    async with start_client(settings) as client:
+        plain = (await client.post("/evaluate", files=files)).json()
+        paper = (await client.post("/evaluate?profile=paper", files=files)).json()
+        batch = await client.post("/evaluate/batch?profile=paper", files=files)
+        unknown = await client.post("/evaluate?profile=none", files=files)
+        misspelt = await client.post("/evaluate?profil=paper", files=files)
+
+    store = load_models(settings)
+    assert plain["models"]["student"] == store.get("call/student").name
+    assert paper["models"]["student"] == store.get("paper/student").name
+    assert paper["degradation"] == PaperDegradation().model_dump()
+    assert json.loads(batch.text.splitlines()[0])["student"] == paper["student"]
+    assert (unknown.status_code, misspelt.status_code) == (404, 422)
 
 
 async def test_accept_image_gets_the_picture_and_the_same_numbers_in_headers(
