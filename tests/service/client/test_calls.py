@@ -115,6 +115,15 @@ def test_evaluate_sends_a_form_with_its_length(
     assert evaluation.teacher is None
 
 
+def test_evaluations_name_the_profile_only_if_one_is_asked_for(call: Any, script: Any) -> None:
+    asked = script(httpx.Response(200, json=EVALUATION), httpx.Response(200, json=EVALUATION))
+
+    call(asked, "evaluate", PICTURE)
+    call(asked, "evaluate", PICTURE, profile="paper")
+
+    assert [request.url.query for request in asked.requests] == [b"", b"profile=paper"]
+
+
 def test_an_answer_of_something_else_is_refused_by_name(call: Any, script: Any) -> None:
     with pytest.raises(InvalidAnswerError, match="not as this API's"):
         call(script(httpx.Response(200, json={"hello": "world"})), "evaluate", PICTURE)
