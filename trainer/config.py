@@ -171,8 +171,8 @@ class Config(_Model):
     licence: str = "MIT"
     truth_loss: Literal["l1", "charbonnier"] = "l1"
     """The distance to the sharp photograph, the teacher's and the student's."""
-    relative_to_damage: bool = False
-    """Whether a patch's error counts relative to the damage that it came with."""
+    damage_floor_levels: float | None = Field(default=None, gt=0)
+    """If given, a patch's error counts relative to its damage plus so many grey levels."""
     data: DataConfig = DataConfig()
     teacher: Stage
     student: Stage
@@ -206,7 +206,7 @@ class RunSettings(_Model):
     profile: str
     licence: str
     truth_loss: str = "l1"
-    relative_to_damage: bool = False
+    damage_floor_levels: float | None = None
     data: DataConfig
     distillation: DistillationConfig | None
     teacher: str | None

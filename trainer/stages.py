@@ -47,7 +47,7 @@ from trainer.tasks import (
     Imitation,
     Restoration,
     Task,
-    weigh_by_damage,
+    WeighByDamage,
     weigh_equally,
 )
 from trainer.team import ALONE, Team
@@ -201,7 +201,7 @@ class TrainingRun:
             profile=config.profile,
             licence=config.licence,
             truth_loss=config.truth_loss,
-            relative_to_damage=config.relative_to_damage,
+            damage_floor_levels=config.damage_floor_levels,
             data=config.data,
             distillation=config.distillation if teacher else None,
             teacher=teacher.sha256 if teacher else None,
@@ -291,7 +291,8 @@ class TrainingRun:
     def choose_task(self) -> Task:
         """Return what is learned: from truth alone, or from truth and a teacher."""
         truth_distance = DISTANCES[self.config.truth_loss]
-        weigh = weigh_by_damage if self.config.relative_to_damage else weigh_equally
+        floor = self.config.damage_floor_levels
+        weigh = weigh_equally if floor is None else WeighByDamage(floor)
         if self.origins.teacher is None:
             return Restoration(truth_distance, weigh)
         recipe = self.config.distillation

@@ -66,16 +66,22 @@ def weigh_equally(planes: Planes) -> Tensor:
     return torch.ones(1, device=planes["sharp"].device)
 
 
-def weigh_by_damage(planes: Planes) -> Tensor:
-    """Let errors count relative to the damage that the picture came with.
+@dataclass(frozen=True)
+class WeighByDamage:
+    """Let errors count relative to the damage that the picture came with, plus a floor.
 
     PSNR is a logarithm: a decibel is a fraction of a grey level on a lightly compressed picture
-    and several on a badly blurred one. Where damages differ, only the latter would be learned.
-    Damage is the mean absolute error. One of six grey levels leaves the weight at 1, and a picture
-    without any weighs 2: with more, nothing but to leave pictures alone would be learned.
+    and several on a badly blurred one. Where damages differ, only the latter would be learned; with
+    too low a floor nothing but to leave pictures alone. Damage is the mean absolute error; one
+    of six grey levels leaves the weight at 1.
     """
-    damage = measure_l1(planes["blurred"], planes["sharp"])
-    return 2 * _USUAL_DAMAGE / (damage + _USUAL_DAMAGE)
+
+    floor_levels: float
+
+    def __call__(self, planes: Planes) -> Tensor:
+        floor = self.floor_levels / 255
+        damage = measure_l1(planes["blurred"], planes["sharp"])
+        return (_USUAL_DAMAGE + floor) / (damage + floor)
 
 
 class Task(Protocol):

@@ -25,9 +25,9 @@ from trainer.stages import (
 from trainer.tasks import (
     Distillation,
     Restoration,
+    WeighByDamage,
     measure_charbonnier,
     measure_mse,
-    weigh_by_damage,
 )
 
 CPU = torch.device("cpu")
@@ -149,17 +149,17 @@ def test_the_call_profile_trains_both_and_tells_how_far_sharp_pictures_are_moved
 
 def test_a_task_measures_as_the_preset_says(place: Place, teacher: Path) -> None:
     config = configure(teacher_loss="mse").model_copy(
-        update={"truth_loss": "charbonnier", "relative_to_damage": True}
+        update={"truth_loss": "charbonnier", "damage_floor_levels": 6.0}
     )
     alone = TrainingRun("teacher", config.teacher, config, place, Origins())
     taught = TrainingRun("student", config.student, config, place, Origins(load_weights(teacher)))
-    assert alone.choose_task() == Restoration(measure_charbonnier, weigh_by_damage)
+    assert alone.choose_task() == Restoration(measure_charbonnier, WeighByDamage(6))
     assert alone.settings([]).truth_loss == "charbonnier"
     task = taught.choose_task()
     assert isinstance(task, Distillation)
     assert task.truth_distance is measure_charbonnier
     assert task.distance is measure_mse
-    assert task.weigh is weigh_by_damage
+    assert task.weigh == WeighByDamage(6)
 
 
 def test_fresh_damage_for_every_patch_needs_no_blurred_photographs(place: Place) -> None:

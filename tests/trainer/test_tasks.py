@@ -12,11 +12,11 @@ from trainer.tasks import (
     Distillation,
     Imitation,
     Restoration,
+    WeighByDamage,
     measure_affinity,
     measure_charbonnier,
     measure_l1,
     measure_mse,
-    weigh_by_damage,
 )
 
 PAIRS = (("body.1", "half_down"), ("body.3", "half_up"))
@@ -71,16 +71,17 @@ def test_errors_can_count_relative_to_the_damage_of_each_picture() -> None:
     sharp = torch.full((3, 3, 8, 8), 0.5)
     damage = torch.tensor([6.0, 24.0, 0.0]).view(3, 1, 1, 1) * level
     planes = {"sharp": sharp, "blurred": sharp + damage, "taught": sharp - level}
-    weights = weigh_by_damage(planes)
+    weigh = WeighByDamage(6)
+    weights = weigh(planes)
     torch.testing.assert_close(weights, torch.tensor([1.0, 0.4, 2.0]))
 
     class Answer(torch.nn.Module):
         def forward(self, _blurred: torch.Tensor) -> torch.Tensor:
             return sharp + 2 * level
 
-    alone = Restoration(measure_l1, weigh_by_damage).losses(Answer(), planes, 0.0)
+    alone = Restoration(measure_l1, weigh).losses(Answer(), planes, 0.0)
     torch.testing.assert_close(alone["loss"], weights.mean() * 2 * level)
-    both = Distillation(0.5, 0.5, weigh=weigh_by_damage).losses(Answer(), planes, 0.0)
+    both = Distillation(0.5, 0.5, weigh=weigh).losses(Answer(), planes, 0.0)
     torch.testing.assert_close(both["truth"], weights.mean() * 2 * level)
     torch.testing.assert_close(both["teacher"], weights.mean() * 3 * level)
 
