@@ -60,7 +60,9 @@ def test_the_teacher_is_optional(
 ) -> None:
     save_network(tmp_path / "student.safetensors", make_student(1))
 
-    assert list(load_models(Settings(weights_dir=tmp_path, device="cpu")).get_judged()) == ["student"]
+    assert list(load_models(Settings(weights_dir=tmp_path, device="cpu")).get_judged()) == [
+        "student"
+    ]
 
 
 def test_the_newest_of_two_students_has_the_plain_name(
