@@ -173,17 +173,23 @@ class Admission:
         return self.queued_pixels + place.pixels > self.limits.queued_pixels
 
     def _leave(self, entry: tuple[Place, asyncio.Future[None]]) -> None:
-        """Give up waiting; the turn may have come in the same moment."""
+        """Give up waiting; the turn may have come, or been passed over, in the same moment."""
         place, turn = entry
         if turn.done() and not turn.cancelled():
             self.in_flight_pixels -= place.pixels
-        else:
+        elif entry in self._queue:
             self._queue.remove(entry)
         self._let_in()
 
     def _let_in(self) -> None:
-        while self._queue and self._fits(self._queue[0][0]):
-            place, turn = self._queue.popleft()
+        while self._queue:
+            place, turn = self._queue[0]
+            if turn.cancelled():  # it went away and has not had the time to leave
+                self._queue.popleft()
+                continue
+            if not self._fits(place):
+                break
+            self._queue.popleft()
             self.in_flight_pixels += place.pixels
             turn.set_result(None)
 

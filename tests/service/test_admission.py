@@ -160,6 +160,23 @@ async def test_who_goes_away_as_its_turn_comes_takes_no_place(crowd: Crowd) -> N
     assert crowd.entered[-1] == "next"
 
 
+async def test_who_goes_away_in_the_same_moment_as_another_leaves_harms_neither(
+    crowd: Crowd,
+) -> None:
+    leaving = await crowd.come("in flight", 4)
+    waiting = await crowd.come("waiting", 4)
+    await crowd.come("next", 2)
+    crowd._leave["in flight"].set()
+    waiting.cancel()  # its place in the queue is found cancelled before it can leave it
+    await settle()
+
+    assert leaving.exception() is None
+    assert waiting.cancelled()
+    assert crowd.entered == ["in flight", "next"]
+    await crowd.leave("next")
+    assert crowd.admission.in_flight_pixels == crowd.admission.queued == 0
+
+
 async def test_an_error_frees_the_place(crowd: Crowd) -> None:
     with pytest.raises(LookupError):
         async with crowd.admission.admit(MEGA, kind="student"):
