@@ -13,7 +13,6 @@ from starlette.middleware.cors import CORSMiddleware
 from service.access import AccessLog
 from service.admission import Admission
 from service.batches.gate import Gate
-from service.bodies import BodyLimit
 from service.headers import SecurityHeaders, check_head
 from service.inference import Inference
 from service.keys import HEADER, require_key
@@ -26,6 +25,7 @@ from service.routes import batch, evaluate, health, metrics, models, sharpen
 from service.routes.documentation import install_documentation
 from service.settings import Settings
 from service.telemetry import Telemetry
+from service.traffic import Store, TrafficLimit
 from service.upkeep import return_memory_when_idle
 from sharpening.errors import SharpeningError
 
@@ -139,14 +139,22 @@ def _guard(settings: Settings) -> tuple[list[params.Depends], dict[int | str, di
     return [Depends(require_key(settings.api_key))], describe_problems(401)
 
 
+def _ask_retry_s(app: FastAPI) -> float:
+    """Return in how many seconds it is worth while to come again."""
+    resources = ask_resources(app)
+    return resources.admission.retry_after_s if resources else 1.0
+
+
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Add from the inside out: the last one added sees a request first."""
+    batches_bytes = settings.max_batches * settings.max_batch_bytes
     app.add_middleware(
-        BodyLimit,
-        max_bytes=settings.max_body_bytes,
-        max_bytes_together=settings.max_bodies_bytes,
-        timeout_s=settings.body_timeout_s,
-        spooled={batch.PATH: settings.max_batch_bytes},
+        TrafficLimit,
+        memory=Store(settings.max_body_bytes, settings.max_bodies_bytes),
+        spooled={batch.PATH: Store(settings.max_batch_bytes, batches_bytes)},
+        body_timeout_s=settings.body_timeout_s,
+        send_timeout_s=settings.send_timeout_s,
+        ask_retry_s=partial(_ask_retry_s, app),
     )
     app.add_middleware(UnexpectedErrors)
     if settings.origins:

@@ -81,10 +81,24 @@ class Settings(BaseSettings):
     max_bodies_bytes: int = Field(
         default=512 * 1024 * 1024,
         ge=1,
-        description="Bytes of all request bodies held at one time; what goes beyond is told 429.",
+        description="Bytes of all request bodies and unsent answers held at one time; a body that "
+        "goes beyond is told 429.",
     )
     body_timeout_s: float = Field(
-        default=30, gt=0, description="Seconds that the next bytes of a request body may take."
+        default=30,
+        gt=0,
+        description="Seconds that each MiB of a request body, or the rest of it, may take to come.",
+    )
+    send_timeout_s: float = Field(
+        default=60,
+        gt=0,
+        description="Seconds that a client may take to read each MiB of an answer; then it is "
+        "cut off.",
+    )
+    max_connections: int = Field(
+        default=1000,
+        ge=1,
+        description="Connections at one time; requests on those beyond are told 503.",
     )
     max_megapixels_in_flight: float = Field(
         default=16,
@@ -100,7 +114,7 @@ class Settings(BaseSettings):
         description="Seconds that a picture may wait before it is told 429 instead of sharpened.",
     )
     max_batches: int = Field(
-        default=4, ge=1, description="Batches at one time; one more is told 429."
+        default=4, ge=1, description="Batches judged at one time; one more is told 429."
     )
     max_batch_bytes: int = Field(
         default=2 * 1024**3,

@@ -26,13 +26,17 @@ class Gate:
         self._admission = admission
         self._turn = asyncio.Lock()
 
-    @contextmanager
-    def enter(self) -> Iterator[None]:
-        """Hold one of the places for batches; raises `TooBusyError` where none is free."""
+    def check(self) -> None:
+        """Raise `TooBusyError` where no place for a batch is free."""
         if self.batches >= self.max_batches:
             raise TooBusyError(
                 f"{self.batches} batches are being judged already: try again later", _RETRY_S
             )
+
+    @contextmanager
+    def enter(self) -> Iterator[None]:
+        """Hold one of the places for batches; raises `TooBusyError` where none is free."""
+        self.check()
         self.batches += 1
         try:
             yield
