@@ -20,7 +20,7 @@ from service.models import ModelStore, load_models, warm_up
 from service.problems import UnexpectedErrors, describe_problems, install_problems
 from service.processors import count_cpus
 from service.renewal import Renewal
-from service.resources import Resources, ask_resources, set_resources
+from service.resources import Resources, ask_resources, is_ready, set_resources
 from service.routes import batch, evaluate, health, metrics, models, sharpen
 from service.routes.documentation import install_documentation
 from service.settings import Settings
@@ -65,7 +65,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    app.state.telemetry = Telemetry(partial(ask_resources, app))
+    app.state.telemetry = Telemetry(partial(ask_resources, app), ask_ready=partial(is_ready, app))
     app.state.renewal = Renewal(settings, app.state.telemetry, partial(set_resources, app))
     _add_middleware(app, settings)
     install_problems(app)
