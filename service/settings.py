@@ -30,7 +30,9 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 class Settings(BaseSettings):
     """The settings; the environment variable of each is its name in capitals after `SHARPEN_`."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     weights_dir: Path = Field(
         default=_REPOSITORY / "weights", description="Folder whose *.safetensors are loaded."
@@ -138,7 +140,8 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(
         default=None,
         min_length=8,
-        description="Key that clients must send as bearer token or X-API-Key; none if not set.",
+        description="Key that clients must send as bearer token or X-API-Key, of ASCII characters; "
+        "none if not set.",
     )
     cors_origins: str = Field(
         default="",
@@ -165,6 +168,15 @@ class Settings(BaseSettings):
         if profile not in known:
             raise ValueError(f"unknown profile {profile!r}; expected one of {known}")
         return profile
+
+    @field_validator("api_key")
+    @classmethod
+    def _check_key(cls, key: SecretStr | None) -> SecretStr | None:
+        """Refuse a key that no header can carry as it is, so that nobody could ever show it."""
+        text = "" if key is None else key.get_secret_value()
+        if not (text.isascii() and text.isprintable() and text == text.strip()):
+            raise ValueError("use printable ASCII characters, without spaces around them")
+        return key
 
     @property
     def threads_per_worker(self) -> int:
