@@ -23,6 +23,8 @@ class Gate:
     def __init__(self, admission: Admission, *, max_batches: int) -> None:
         self.max_batches = max_batches
         self.batches = 0
+        self.looking = asyncio.Lock()
+        """Held by whoever has files in memory without a place, to see how large they are."""
         self._admission = admission
         self._turn = asyncio.Lock()
 
