@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 _API_VERSION = "1"
 """Of the HTTP contract, not of the package."""
 
+_LAST_WAIT_S = 2.0
+"""For work that was told to stop; it does so at its next tile. Decoding cannot be told."""
+
 _OWN_HEADERS = [HEADER, "X-Request-ID"]
 
 Loader = Callable[[Settings], ModelStore]
@@ -94,9 +97,9 @@ async def _live(
     finally:
         for task in (app.state.loading, tending):
             task.cancel()
-        await asyncio.wait([app.state.loading, tending])
+        await asyncio.wait([app.state.loading, tending], timeout=_LAST_WAIT_S)
         set_resources(app, None)
-        await asyncio.to_thread(inference.close)
+        await asyncio.to_thread(inference.close, patience_s=_LAST_WAIT_S)
 
 
 async def _become_ready(
