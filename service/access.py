@@ -4,7 +4,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -27,19 +27,16 @@ _NO_ROUTE = "none"
 
 @dataclass(frozen=True)
 class Work:
-    """What a route tells the log and the metrics of a request."""
+    """What a route tells the log and the metrics of each picture of a request."""
 
     pixels: int
     spans: Spans
 
-    def __add__(self, other: "Work") -> "Work":
-        return Work(self.pixels + other.pixels, self.spans + other.spans)
+
+Observe = Callable[[str, int, float, Sequence[Work]], None]
 
 
-Observe = Callable[[str, int, float, Work | None], None]
-
-
-def _observe_nothing(_route: str, _status: int, _seconds: float, _work: Work | None) -> None:
+def _observe_nothing(_route: str, _status: int, _seconds: float, _works: Sequence[Work]) -> None:
     """Be content with the log."""
 
 
@@ -75,15 +72,15 @@ class AccessLog:
             await self.app(scope, receive, send_with_id)
         finally:
             total_s = time.perf_counter() - started_s
-            self.observe(_name_route(scope), status, total_s, state.get("work"))
+            self.observe(_name_route(scope), status, total_s, state.get("works", ()))
             _log(scope, status, total_s)
             request_id.reset(token)
 
 
 def note_work(request: Request, work: Work) -> None:
-    """Tell the log line of this request what was done; what was told before is added to."""
-    before: Work | None = getattr(request.state, "work", None)
-    request.state.work = work if before is None else before + work
+    """Tell what was done for one picture of this request; the log line adds them up."""
+    works: list[Work] = request.scope["state"].setdefault("works", [])
+    works.append(work)
 
 
 def _choose_id(sent: str) -> str:
@@ -96,13 +93,13 @@ def _name_route(scope: Scope) -> str:
 
 
 def _log(scope: Scope, status: int, total_s: float) -> None:
-    work: Work | None = scope["state"].get("work")
+    works: Sequence[Work] = scope["state"].get("works", ())
     figures: dict[str, object] = {"total_ms": round(total_s * 1e3, 1)}
-    if work is not None:
+    if works:
         figures |= {
-            "pixels": work.pixels,
-            "queue_ms": round(work.spans.queue_s * 1e3, 1),
-            "model_ms": round(work.spans.model_s * 1e3, 1),
+            "pixels": sum(work.pixels for work in works),
+            "queue_ms": round(sum(work.spans.queue_s for work in works) * 1e3, 1),
+            "model_ms": round(sum(work.spans.model_s for work in works) * 1e3, 1),
         }
     method, path = scope["method"], quote(scope["path"])
     logger.info(

@@ -34,6 +34,10 @@ class Limits:
     wait_s: float
 
 
+class _LateError(TooBusyError):
+    """The work would begin after its deadline."""
+
+
 class Place:
     """The right of one request to work, from `Admission.admit`."""
 
@@ -66,7 +70,7 @@ class Place:
             raise AbandonedError("the client went away")
         late = self.wait_s is not None and self._clock() - self.came_s > self.wait_s
         if late and not self.begun:
-            raise TooBusyError("the picture waited too long for its turn: try again", 1.0)
+            raise _LateError("the picture waited too long for its turn: try again later", 1.0)
         self.begun = True
 
 
@@ -105,6 +109,7 @@ class Admission:
         """How many were let in since the start."""
         self._clock = clock
         self._pace = Pace()
+        self._working: set[Place] = set()
         self._queue: deque[tuple[Place, asyncio.Future[None]]] = deque()
 
     @property
@@ -119,9 +124,16 @@ class Admission:
 
     @property
     def retry_after_s(self) -> float:
-        """Seconds in which what waits now will have been let in."""
+        """Seconds in which what is worked on and what waits now will be done."""
         waiting_s = sum(self._pace.estimate_s(place.kind, place.pixels) for place, _ in self._queue)
-        return min(max(waiting_s, 1.0), _LONGEST_RETRY_S)
+        working_s = sum(map(self._estimate_rest_s, self._working))
+        return min(max(waiting_s + working_s, 1.0), _LONGEST_RETRY_S)
+
+    def _estimate_rest_s(self, place: Place) -> float:
+        """Return how long the rest of one that is worked on takes; each has its share of time."""
+        share = place.pixels / self.in_flight_pixels
+        passed_s = (self._clock() - place.entered_s) * share
+        return max(0.0, self._pace.estimate_s(place.kind, place.pixels) - passed_s)
 
     @asynccontextmanager
     async def admit(self, pixels: int, *, kind: str, patient: bool = False) -> AsyncIterator[Place]:
@@ -140,12 +152,16 @@ class Admission:
         self.admitted += 1
         place.entered_s = self._clock()
         before = self.in_flight_pixels
+        self._working.add(place)
         try:
             yield place
             if place.begun:
                 stayed_s = self._clock() - place.entered_s
                 self._pace.note(kind, (before + self.in_flight_pixels) / 2, stayed_s)
+        except _LateError as error:
+            raise self._too_busy(str(error)) from error
         finally:
+            self._working.discard(place)
             self.in_flight_pixels -= place.pixels
             self._let_in()
 
@@ -173,17 +189,23 @@ class Admission:
         return self.queued_pixels + place.pixels > self.limits.queued_pixels
 
     def _leave(self, entry: tuple[Place, asyncio.Future[None]]) -> None:
-        """Give up waiting; the turn may have come in the same moment."""
+        """Give up waiting; the turn may have come, or been passed over, in the same moment."""
         place, turn = entry
         if turn.done() and not turn.cancelled():
             self.in_flight_pixels -= place.pixels
-        else:
+        elif entry in self._queue:
             self._queue.remove(entry)
         self._let_in()
 
     def _let_in(self) -> None:
-        while self._queue and self._fits(self._queue[0][0]):
-            place, turn = self._queue.popleft()
+        while self._queue:
+            place, turn = self._queue[0]
+            if turn.cancelled():  # it went away and has not had the time to leave
+                self._queue.popleft()
+                continue
+            if not self._fits(place):
+                break
+            self._queue.popleft()
             self.in_flight_pixels += place.pixels
             turn.set_result(None)
 

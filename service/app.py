@@ -13,7 +13,6 @@ from starlette.middleware.cors import CORSMiddleware
 from service.access import AccessLog
 from service.admission import Admission
 from service.batches.gate import Gate
-from service.bodies import BodyLimit
 from service.headers import SecurityHeaders, check_head
 from service.inference import Inference
 from service.keys import HEADER, require_key
@@ -21,11 +20,12 @@ from service.models import ModelStore, load_models, warm_up
 from service.problems import UnexpectedErrors, describe_problems, install_problems
 from service.processors import count_cpus
 from service.renewal import Renewal
-from service.resources import Resources, ask_resources, set_resources
+from service.resources import Resources, ask_resources, is_ready, set_resources
 from service.routes import batch, evaluate, health, metrics, models, sharpen
 from service.routes.documentation import install_documentation
 from service.settings import Settings
 from service.telemetry import Telemetry
+from service.traffic import Store, TrafficLimit
 from service.upkeep import return_memory_when_idle
 from sharpening.errors import SharpeningError
 
@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 _API_VERSION = "1"
 """Of the HTTP contract, not of the package."""
+
+_LAST_WAIT_S = 2.0
+"""For work that was told to stop; it does so at its next tile. Decoding cannot be told."""
 
 _OWN_HEADERS = [HEADER, "X-Request-ID"]
 
@@ -65,7 +68,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    app.state.telemetry = Telemetry(partial(ask_resources, app))
+    app.state.telemetry = Telemetry(partial(ask_resources, app), ask_ready=partial(is_ready, app))
     app.state.renewal = Renewal(settings, app.state.telemetry, partial(set_resources, app))
     _add_middleware(app, settings)
     install_problems(app)
@@ -94,9 +97,9 @@ async def _live(
     finally:
         for task in (app.state.loading, tending):
             task.cancel()
-        await asyncio.wait([app.state.loading, tending])
+        await asyncio.wait([app.state.loading, tending], timeout=_LAST_WAIT_S)
         set_resources(app, None)
-        await asyncio.to_thread(inference.close)
+        await asyncio.to_thread(inference.close, patience_s=_LAST_WAIT_S)
 
 
 async def _become_ready(
@@ -139,14 +142,22 @@ def _guard(settings: Settings) -> tuple[list[params.Depends], dict[int | str, di
     return [Depends(require_key(settings.api_key))], describe_problems(401)
 
 
+def _ask_retry_s(app: FastAPI) -> float:
+    """Return in how many seconds it is worth while to come again."""
+    resources = ask_resources(app)
+    return resources.admission.retry_after_s if resources else 1.0
+
+
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Add from the inside out: the last one added sees a request first."""
+    batches_bytes = settings.max_batches * settings.max_batch_bytes
     app.add_middleware(
-        BodyLimit,
-        max_bytes=settings.max_body_bytes,
-        max_bytes_together=settings.max_bodies_bytes,
-        timeout_s=settings.body_timeout_s,
-        spooled={batch.PATH: settings.max_batch_bytes},
+        TrafficLimit,
+        memory=Store(settings.max_body_bytes, settings.max_bodies_bytes),
+        spooled={batch.PATH: Store(settings.max_batch_bytes, batches_bytes)},
+        body_timeout_s=settings.body_timeout_s,
+        send_timeout_s=settings.send_timeout_s,
+        ask_retry_s=partial(_ask_retry_s, app),
     )
     app.add_middleware(UnexpectedErrors)
     if settings.origins:

@@ -1,20 +1,18 @@
-"""Request bodies: bytes counted before anything parses them, then the pictures in them.
+"""The pictures in request bodies.
 
-Never decodes a picture. Starlette's own limit on parts does not bound files, hence the counting.
+Never decodes a picture. Starlette's own limit on parts does not bound files: `traffic` does.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import MappingProxyType
 from typing import Any
 
 from fastapi import Request
-from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import BodyTooLargeError, BrokenFormError, SlowBodyError, TooBusyError
+from service.disk import telling_of_full_disk
+from service.errors import BrokenFormError
 from sharpening.codec import MEDIA_TYPES
 from sharpening.errors import BrokenImageError, ParameterError, UnsupportedImageError
 
@@ -48,77 +46,6 @@ PAIR_BODY: dict[str, Any] = {
     }
 }
 """The OpenAPI description of what `read_pair` reads."""
-
-
-class BodyLimit:
-    """ASGI middleware: counts the bytes of a body as they come, and of all bodies together.
-
-    Reading more than `max_bytes` raises `BodyTooLargeError`; a body that declares its length is
-    refused before its first byte is read. More than `max_bytes_together` in all requests at one
-    time raises `TooBusyError`, and `timeout_s` without a byte `SlowBodyError`. Paths that keep
-    bodies on disk have limits of their own, in `spooled`, and are not counted together.
-    """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        max_bytes: int,
-        max_bytes_together: int,
-        timeout_s: float,
-        spooled: Mapping[str, int] = MappingProxyType({}),
-    ) -> None:
-        self.app = app
-        self.max_bytes = max_bytes
-        self.max_bytes_together = max(max_bytes, max_bytes_together)
-        self.timeout_s = timeout_s
-        self.spooled = spooled
-        self._held = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        spooled = scope["path"] in self.spooled
-        max_bytes = self.spooled.get(scope["path"], self.max_bytes)
-        declared = Headers(scope=scope).get("content-length", "")
-        too_large = declared.isdecimal() and int(declared) > max_bytes
-        received = 0
-        ended = False
-
-        async def receive_and_count() -> Message:
-            nonlocal received, ended
-            if too_large:
-                raise BodyTooLargeError(max_bytes)
-            message = await (receive() if ended else self._receive_in_time(receive))
-            ended = not message.get("more_body", False)
-            size = len(message.get("body", b""))
-            received += size
-            if received > max_bytes:
-                raise BodyTooLargeError(max_bytes)
-            if not spooled:
-                self._hold(size)
-            return message
-
-        try:
-            await self.app(scope, receive_and_count, send)
-        finally:
-            if not spooled:
-                self._held -= received
-
-    async def _receive_in_time(self, receive: Receive) -> Message:
-        try:
-            async with asyncio.timeout(self.timeout_s):
-                return await receive()
-        except TimeoutError as error:
-            raise SlowBodyError(
-                f"no byte of the request body came for {self.timeout_s:g} s: send it again"
-            ) from error
-
-    def _hold(self, size: int) -> None:
-        self._held += size
-        if self._held > self.max_bytes_together:
-            raise TooBusyError("too many request bodies are held already: try again later", 1.0)
 
 
 async def read_image(request: Request) -> bytes:
@@ -165,7 +92,8 @@ def read_content_type(request: Request) -> str:
 @asynccontextmanager
 async def _open_form(request: Request, *, max_files: int) -> AsyncIterator[FormData]:
     try:
-        form = await request.form(max_files=max_files, max_fields=_MAX_TEXT_FIELDS)
+        with telling_of_full_disk():
+            form = await request.form(max_files=max_files, max_fields=_MAX_TEXT_FIELDS)
     except HTTPException as error:
         raise BrokenFormError(f"the form cannot be read: {error.detail}") from error
     except ValueError as error:  # Starlette asks Python's codecs for any charset that it is told

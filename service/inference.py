@@ -7,10 +7,10 @@ so that a long picture holds up other pictures but neither decoding nor the heal
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Result = TypeVar("Result")
 
@@ -38,53 +38,57 @@ class Inference:
         )
         self._codec = ThreadPoolExecutor(codec_workers, "codec")
         self._peeks = ThreadPoolExecutor(1, "peek")
+        self._running: set[Future[Any]] = set()
 
     async def run_model(
         self, work: Callable[[], Result], *, on_cancel: Callable[[], None] = _do_nothing
     ) -> Timed[Result]:
         """Do `work` in a thread for networks; `on_cancel` may tell it to stop early."""
-        return await _run(self._models, work, on_cancel)
+        return await self._run(self._models, work, on_cancel)
 
     async def run_codec(self, work: Callable[[], Result]) -> Timed[Result]:
         """Do `work` in a thread for decoding and encoding."""
-        return await _run(self._codec, work, _do_nothing)
+        return await self._run(self._codec, work, _do_nothing)
 
     async def peek(self, work: Callable[[], Result]) -> Result:
         """Do `work`, which is short, in a thread that never waits for longer work."""
-        return (await _run(self._peeks, work, _do_nothing)).value
+        return (await self._run(self._peeks, work, _do_nothing)).value
 
-    def close(self) -> None:
-        """Wait for what is running, drop what is queued and end the threads."""
+    def close(self, *, patience_s: float) -> None:
+        """Drop what is queued, and wait so long at the most for what is running."""
         for executor in (self._models, self._codec, self._peeks):
-            executor.shutdown(cancel_futures=True)
+            executor.shutdown(wait=False, cancel_futures=True)
+        wait(list(self._running), patience_s)
 
+    async def _run(
+        self, executor: Executor, work: Callable[[], Result], on_cancel: Callable[[], None]
+    ) -> Timed[Result]:
+        """Do `work` in a thread of `executor`.
 
-async def _run(
-    executor: Executor, work: Callable[[], Result], on_cancel: Callable[[], None]
-) -> Timed[Result]:
-    """Do `work` in a thread of `executor`.
+        One that is cancelled still waits for its thread, if it has one: only then is what it held
+        free.
+        """
+        asked_s = time.perf_counter()
 
-    One that is cancelled still waits for its thread, if it has one: only then is what it held free.
-    """
-    asked_s = time.perf_counter()
+        def measure() -> Timed[Result]:
+            started_s = time.perf_counter()
+            value = work()
+            return Timed(value, started_s - asked_s, time.perf_counter() - started_s)
 
-    def measure() -> Timed[Result]:
-        started_s = time.perf_counter()
-        value = work()
-        return Timed(value, started_s - asked_s, time.perf_counter() - started_s)
-
-    submitted = executor.submit(copy_context().run, measure)
-    running = asyncio.wrap_future(submitted)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        on_cancel()
-        if not submitted.cancel():
-            await asyncio.wait([running])
-        raise
-    finally:
-        # an error knows this frame, and these know the error: what the work held would stay
-        del submitted, running
+        submitted = executor.submit(copy_context().run, measure)
+        self._running.add(submitted)
+        submitted.add_done_callback(self._running.discard)
+        running = asyncio.wrap_future(submitted)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            on_cancel()
+            if not submitted.cancel():
+                await asyncio.wait([running])
+            raise
+        finally:
+            # an error knows this frame, and these know the error: what the work held would stay
+            del submitted, running
 
 
 def limit_threads(threads: int) -> None:

@@ -67,9 +67,12 @@ def rank_offers(accept: str | None, offers: Sequence[str]) -> list[str]:
 
 
 def has_tag(if_none_match: str | None, tag: str) -> bool:
-    """Return whether an `If-None-Match` header names the tag: RFC 9110, section 13.1.2."""
+    """Return whether an `If-None-Match` header names the tag: RFC 9110, section 13.1.2.
+
+    `*` names none: what is answered is made anew, and who says `*` need not have it.
+    """
     named = {entry.strip().removeprefix("W/") for entry in (if_none_match or "").split(",")}
-    return tag in named or "*" in named
+    return tag in named
 
 
 def _weigh(offer: str, weights: dict[str, float]) -> float:

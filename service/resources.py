@@ -35,6 +35,16 @@ def ask_resources(app: FastAPI) -> Resources | None:
     return resources
 
 
+def is_ready(app: FastAPI) -> bool:
+    """Return whether pictures are taken now."""
+    return ask_resources(app) is not None and not is_stopping(app)
+
+
+def is_stopping(app: FastAPI) -> bool:
+    """Return whether the service has been told to stop."""
+    return bool(getattr(app.state, "stopping", False))
+
+
 def stop_taking(app: FastAPI) -> None:
     """Be not ready from now on, for good; requests that have their resources keep them."""
     app.state.stopping = True
@@ -42,7 +52,7 @@ def stop_taking(app: FastAPI) -> None:
 
 def get_resources(request: Request) -> Resources:
     """Return the resources; raises `NotReadyError` while there are none, and when stopping."""
-    if getattr(request.app.state, "stopping", False):
+    if is_stopping(request.app):
         raise NotReadyError("the service is stopping: send the request to another one")
     resources = ask_resources(request.app)
     if resources is None:

@@ -15,7 +15,8 @@ class Server(uvicorn.Server):
     """Uvicorn, which goes on listening until what it took is done.
 
     Told to stop, it answers new pictures and `/health/ready` with 503, so that nobody sends more,
-    and ends when no request is left or `drain_timeout_s` is over. Told again, it ends at once.
+    and ends when no request is left or `drain_timeout_s` is over. Told again, it ends at once:
+    what is still worked on is cut off.
     """
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
@@ -23,6 +24,8 @@ class Server(uvicorn.Server):
             app,
             host=settings.host,
             port=settings.port,
+            http="h11",
+            limit_concurrency=settings.max_connections,
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
             log_config=None,
             access_log=False,
@@ -42,6 +45,8 @@ class Server(uvicorn.Server):
             self.should_exit = False
             stop_taking(self._app)
             self._allow(self._settings.drain_timeout_s)
+        else:
+            self._allow(0)
 
     def handle_hangup(self, _signal: int, _frame: FrameType | None) -> None:
         """Have the weights folder looked at; called by the signal."""
@@ -52,7 +57,7 @@ class Server(uvicorn.Server):
         if self._asked:
             self._asked = False
             self._app.state.renewal.ask()
-        if self._told_s is not None:
+        if self._told_s is not None and not self.should_exit:
             passed_s = time.monotonic() - self._told_s
             left_s = self._settings.drain_timeout_s - passed_s
             announced = passed_s >= self._settings.drain_announce_s
@@ -63,4 +68,4 @@ class Server(uvicorn.Server):
 
     def _allow(self, left_s: float) -> None:
         """Let what is still being sent take so long once nothing new is accepted."""
-        self.config.timeout_graceful_shutdown = max(0, round(left_s))
+        self.config.timeout_graceful_shutdown = max(0, int(left_s))

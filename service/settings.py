@@ -30,7 +30,9 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 class Settings(BaseSettings):
     """The settings; the environment variable of each is its name in capitals after `SHARPEN_`."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     weights_dir: Path = Field(
         default=_REPOSITORY / "weights", description="Folder whose *.safetensors are loaded."
@@ -81,10 +83,24 @@ class Settings(BaseSettings):
     max_bodies_bytes: int = Field(
         default=512 * 1024 * 1024,
         ge=1,
-        description="Bytes of all request bodies held at one time; what goes beyond is told 429.",
+        description="Bytes of all request bodies and unsent answers held at one time; a body that "
+        "goes beyond is told 429.",
     )
     body_timeout_s: float = Field(
-        default=30, gt=0, description="Seconds that the next bytes of a request body may take."
+        default=30,
+        gt=0,
+        description="Seconds that each MiB of a request body, or the rest of it, may take to come.",
+    )
+    send_timeout_s: float = Field(
+        default=60,
+        gt=0,
+        description="Seconds that a client may take to read each MiB of an answer; then it is "
+        "cut off.",
+    )
+    max_connections: int = Field(
+        default=1000,
+        ge=1,
+        description="Connections at one time; requests on those beyond are told 503.",
     )
     max_megapixels_in_flight: float = Field(
         default=16,
@@ -100,7 +116,7 @@ class Settings(BaseSettings):
         description="Seconds that a picture may wait before it is told 429 instead of sharpened.",
     )
     max_batches: int = Field(
-        default=4, ge=1, description="Batches at one time; one more is told 429."
+        default=4, ge=1, description="Batches judged at one time; one more is told 429."
     )
     max_batch_bytes: int = Field(
         default=2 * 1024**3,
@@ -124,7 +140,8 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(
         default=None,
         min_length=8,
-        description="Key that clients must send as bearer token or X-API-Key; none if not set.",
+        description="Key that clients must send as bearer token or X-API-Key, of ASCII characters; "
+        "none if not set.",
     )
     cors_origins: str = Field(
         default="",
@@ -151,6 +168,15 @@ class Settings(BaseSettings):
         if profile not in known:
             raise ValueError(f"unknown profile {profile!r}; expected one of {known}")
         return profile
+
+    @field_validator("api_key")
+    @classmethod
+    def _check_key(cls, key: SecretStr | None) -> SecretStr | None:
+        """Refuse a key that no header can carry as it is, so that nobody could ever show it."""
+        text = "" if key is None else key.get_secret_value()
+        if not (text.isascii() and text.isprintable() and text == text.strip()):
+            raise ValueError("use printable ASCII characters, without spaces around them")
+        return key
 
     @property
     def threads_per_worker(self) -> int:

@@ -31,14 +31,6 @@ class Spans:
         queue_s = waited_s + decoded.waited_s + modelled.waited_s + encoded.waited_s
         return cls(decoded.ran_s, queue_s, modelled.ran_s, encoded.ran_s)
 
-    def __add__(self, other: "Spans") -> "Spans":
-        return Spans(
-            self.decode_s + other.decode_s,
-            self.queue_s + other.queue_s,
-            self.model_s + other.model_s,
-            self.encode_s + other.encode_s,
-        )
-
     @property
     def server_timing(self) -> str:
         """The value of `Server-Timing` (https://www.w3.org/TR/server-timing/), in ms."""

@@ -4,7 +4,7 @@ A registry of its own for each application. Counts what has happened; what is no
 is asked when somebody looks. Names no client and no picture.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -29,11 +29,11 @@ AskResources = Callable[[], Resources | None]
 class Telemetry:
     """The figures of one application."""
 
-    def __init__(self, ask_resources: AskResources) -> None:
-        """`ask_resources` returns None while the service is not ready."""
+    def __init__(self, ask_resources: AskResources, *, ask_ready: Callable[[], bool]) -> None:
+        """`ask_resources` returns None until the models are loaded."""
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        registry.register(_Present(ask_resources))
+        registry.register(_Present(ask_resources, ask_ready))
         self._requests = Counter(
             "sharpen_requests", "Requests answered.", ["route", "status"], registry=registry
         )
@@ -62,13 +62,15 @@ class Telemetry:
             "sharpen_weights_refusals", "Times that weights were refused.", registry=registry
         )
 
-    def note_request(self, route: str, status: int, seconds: float, work: Work | None) -> None:
+    def note_request(
+        self, route: str, status: int, seconds: float, works: Sequence[Work] = ()
+    ) -> None:
         """Count one request; `route` is its path template, so that there are few of them."""
         self._requests.labels(route, str(status)).inc()
         self._request_seconds.labels(route).observe(seconds)
         if status == _TOO_BUSY:
             self._shed.inc()
-        if work is not None:
+        for work in works:
             self._megapixels.labels(route).inc(work.pixels / 1e6)
             for field in fields(Spans):
                 span = self._span_seconds.labels(field.name.removesuffix("_s"))
@@ -90,12 +92,13 @@ class Telemetry:
 class _Present(Collector):
     """What holds at the moment of looking."""
 
-    def __init__(self, ask_resources: AskResources) -> None:
+    def __init__(self, ask_resources: AskResources, ask_ready: Callable[[], bool]) -> None:
         self._ask_resources = ask_resources
+        self._ask_ready = ask_ready
 
     def collect(self) -> Iterator[Metric]:
         resources = self._ask_resources()
-        yield _gauge("sharpen_ready", "Whether pictures are taken.", float(resources is not None))
+        yield _gauge("sharpen_ready", "Whether pictures are taken.", float(self._ask_ready()))
         if resources is None:
             return
         admission = resources.admission

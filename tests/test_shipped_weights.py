@@ -9,7 +9,10 @@ import onnx
 import onnxruntime
 import pytest
 
+from sharpening.codec import decode
+from sharpening.engine import Engine
 from sharpening.golden import TOLERANCE, largest_difference, load_golden, name_golden
+from sharpening.metrics import psnr
 from sharpening.runtimes import choose_runtime
 from sharpening.runtimes.torch import restore_network
 from sharpening.weights import Weights, encode_weights, load_weights
@@ -18,14 +21,18 @@ from trainer.export import name_graph
 FOLDER = Path(__file__).resolve().parent.parent / "weights"
 
 
-@pytest.fixture(scope="module")
-def student() -> Weights:
-    return load_weights(FOLDER / "paper-student.safetensors")
+PROFILES = ("call", "paper")
+MODELS = [f"{profile}-{role}" for profile in PROFILES for role in ("student", "teacher")]
 
 
 @pytest.fixture(scope="module")
-def teacher() -> Weights:
-    return load_weights(FOLDER / "paper-teacher.safetensors")
+def shipped() -> dict[str, Weights]:
+    return {name: load_weights(FOLDER / f"{name}.safetensors") for name in MODELS}
+
+
+@pytest.fixture(scope="module")
+def student(shipped: dict[str, Weights]) -> Weights:
+    return shipped["paper-student"]
 
 
 def test_every_file_loads() -> None:
@@ -33,9 +40,20 @@ def test_every_file_loads() -> None:
         restore_network(load_weights(path))
 
 
-def test_the_sizes_are_the_promised_ones(student: Weights, teacher: Weights) -> None:
+def test_there_is_nothing_else() -> None:
+    assert sorted(path.stem for path in FOLDER.glob("*.safetensors")) == MODELS
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_sizes_are_the_promised_ones(shipped: dict[str, Weights], profile: str) -> None:
+    student = shipped[f"{profile}-student"]
     assert student.card.contract.parameters <= 13_000
-    assert teacher.card.contract.parameters > 2_500_000
+    assert sum(tensor.size for tensor in student.tensors.values()) <= 13_000
+    assert shipped[f"{profile}-teacher"].card.contract.parameters > 2_500_000
+
+
+def test_no_file_is_larger_than_12_mb() -> None:
+    assert max(path.stat().st_size for path in FOLDER.iterdir()) <= 12_000_000
 
 
 def test_the_student_was_taught_by_the_teacher_beside_it(student: Weights) -> None:
@@ -43,24 +61,23 @@ def test_the_student_was_taught_by_the_teacher_beside_it(student: Weights) -> No
     assert student.card.teacher == hashlib.sha256(shipped).hexdigest()
 
 
-def test_both_say_by_which_code_and_how_long_they_were_made(
-    student: Weights, teacher: Weights
+@pytest.mark.parametrize("name", MODELS)
+def test_each_says_by_which_code_and_how_long_it_was_made(
+    shipped: dict[str, Weights], name: str
 ) -> None:
-    for weights in (student, teacher):
-        training = weights.card.training
-        assert len(training.code_revision) == 40
-        assert training.steps > 0
-        assert set(weights.card.metrics) >= {"definitions", "validation", "sets"}
+    card = shipped[name].card
+    assert len(card.training.code_revision) == 40
+    assert card.training.steps > 0
+    assert set(card.metrics) >= {"definitions", "validation", "sets"}
 
 
-def test_the_model_card_names_both(student: Weights, teacher: Weights) -> None:
+def test_the_model_card_names_all(shipped: dict[str, Weights]) -> None:
     card = (FOLDER / "README.md").read_text("utf-8")
-    assert student.name in card
-    assert teacher.name in card
+    assert all(f"`{weights.name}`" in card for weights in shipped.values())
 
 
-def test_loading_and_saving_keeps_every_byte(student: Weights, teacher: Weights) -> None:
-    for weights in (student, teacher):
+def test_loading_and_saving_keeps_every_byte(shipped: dict[str, Weights]) -> None:
+    for weights in shipped.values():
         data = encode_weights(weights.tensors, weights.card)
         assert hashlib.sha256(data).hexdigest() == weights.sha256
 
@@ -73,18 +90,30 @@ def test_golden_pair_holds_for_its_weights(path: Path) -> None:
     assert largest_difference(golden, choose_runtime(weights, device="cpu")) <= TOLERANCE
 
 
-def test_golden_pair_holds_for_the_graph_beside_it(student: Weights) -> None:
-    path = FOLDER / "paper-student.safetensors"
-    graph = name_graph(path).read_bytes()
-    metadata = onnx.load_model_from_string(graph).metadata_props
-    assert {each.key: each.value for each in metadata}["sha256"] == student.sha256
+@pytest.mark.parametrize("profile", PROFILES)
+def test_golden_pair_holds_for_the_graph_beside_it(
+    shipped: dict[str, Weights], profile: str
+) -> None:
+    path = FOLDER / f"{profile}-student.safetensors"
+    graph = onnx.load_model_from_string(name_graph(path).read_bytes())
+    metadata = {each.key: each.value for each in graph.metadata_props}
+    assert metadata["sha256"] == shipped[f"{profile}-student"].sha256
     golden = load_golden(name_golden(path))
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        graph.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     (answer,) = session.run(None, {"blurred": golden.blurred[np.newaxis]})
     assert np.abs(answer[0].astype(int) - golden.sharpened).max() <= TOLERANCE
 
 
-@pytest.mark.parametrize("layer", ["head", "body.0", "body.1", "body.2", "body.3", "tail"])
+def test_the_blind_models_leave_a_sharp_picture_alone(shipped: dict[str, Weights]) -> None:
+    sharp = decode((FOLDER.parent / "examples" / "dog.png").read_bytes()).pixels[100:356, 100:356]
+    for name in ("call-student", "call-teacher"):
+        engine = Engine(choose_runtime(shipped[name], device="cpu"))
+        assert psnr(sharp, engine.sharpen(sharp)) > 38
+
+
+@pytest.mark.parametrize("layer", ["head", *(f"body.{place}" for place in range(9)), "tail"])
 def test_one_broken_weight_breaks_the_golden_pair(student: Weights, layer: str) -> None:
     weight = student.tensors[f"{layer}.weight"].copy()
     weight.flat[np.abs(weight).argmax()] *= -1

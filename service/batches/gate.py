@@ -23,16 +23,22 @@ class Gate:
     def __init__(self, admission: Admission, *, max_batches: int) -> None:
         self.max_batches = max_batches
         self.batches = 0
+        self.looking = asyncio.Lock()
+        """Held by whoever has files in memory without a place, to see how large they are."""
         self._admission = admission
         self._turn = asyncio.Lock()
 
-    @contextmanager
-    def enter(self) -> Iterator[None]:
-        """Hold one of the places for batches; raises `TooBusyError` where none is free."""
+    def check(self) -> None:
+        """Raise `TooBusyError` where no place for a batch is free."""
         if self.batches >= self.max_batches:
             raise TooBusyError(
                 f"{self.batches} batches are being judged already: try again later", _RETRY_S
             )
+
+    @contextmanager
+    def enter(self) -> Iterator[None]:
+        """Hold one of the places for batches; raises `TooBusyError` where none is free."""
+        self.check()
         self.batches += 1
         try:
             yield

@@ -4,20 +4,14 @@ Names that a client sends never touch the disk, and the file is gone with the pr
 open, however that ends.
 """
 
-import errno
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import IO, Self
 
-from service.errors import TooBusyError
+from service.disk import telling_of_full_disk
 
 MOST_BYTES_AT_ONCE = 4 * 1024 * 1024
 """The most that one `read` returns: a zip names the size of its own list, and may lie."""
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_RETRY_FULL_S = 60.0
 
 
 class Spool:
@@ -38,12 +32,12 @@ class Spool:
 
     def append(self, data: bytes) -> None:
         """Write to the end; raises `TooBusyError` where the disk is full."""
-        with _telling_of_full_disk():
+        with telling_of_full_disk():
             self._file.write(data)
 
     def finish(self) -> None:
         """Write the rest; raises `TooBusyError` where the disk is full."""
-        with _telling_of_full_disk():
+        with telling_of_full_disk():
             self._file.flush()
 
     def read_range(self, start: int, size: int) -> bytes:
@@ -75,16 +69,3 @@ class Spool:
     def close(self) -> None:
         """Give the disk back; any later reading raises `ValueError`."""
         self._file.close()
-
-
-@contextmanager
-def _telling_of_full_disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        raise TooBusyError(
-            "the disk that batches are kept on is full: send a smaller one, or try again later",
-            _RETRY_FULL_S,
-        ) from error

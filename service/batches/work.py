@@ -52,20 +52,26 @@ class Judge:
         return PictureLine(name=entry.name, **dict(scores))
 
     async def _judge(self, entry: Entry) -> Scores:
-        files = (await self.inference.run_codec(partial(_read, entry))).value
-        pixels = await count_pixels(files, self.inference, max_pixels=self.max_pixels)
+        entry.check()
+        async with self.gate.looking:
+            pixels = await self._count_pixels(entry)
         async with self.gate.admit(pixels) as place:
-            opened = await self.inference.run_codec(partial(self._open, files))
+            opened = await self.inference.run_codec(partial(self._open, entry))
             judged = await judge_pair(opened.value, self.models, self.inference, place)
         self.note(Work(pixels, Spans.of(opened, judged, waited_s=place.waited_s)))
         return judged.value.scores
 
-    def _open(self, files: Files) -> Pair:
+    async def _count_pixels(self, entry: Entry) -> int:
+        """Return the pixels of the files; they are let go, and read again in their place."""
+        files = (await self.inference.run_codec(partial(_read, entry))).value
+        return await count_pixels(files, self.inference, max_pixels=self.max_pixels)
+
+    def _open(self, entry: Entry) -> Pair:
+        files = _read(entry)
         return open_pair(*files, degradation=self.degradation, max_pixels=self.max_pixels)
 
 
 def _read(entry: Entry) -> Files:
-    entry.check()
     return entry.references[0].read(), entry.images[0].read() if entry.images else None
 
 

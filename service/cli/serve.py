@@ -2,9 +2,11 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from types import FrameType
 
@@ -15,7 +17,10 @@ from service.server import Server
 from service.settings import Settings, name_variables
 from sharpening.memory import keep_freed_memory, share_arenas
 
+logger = logging.getLogger(__name__)
+
 _ARENAS = 2
+_LAST_WAIT_S = 1.0
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -48,14 +53,33 @@ def serve(settings: Settings) -> None:
         nonlocal gave_up
         gave_up = server.should_exit = True
 
+    before = set(threading.enumerate())
     server = Server(create_app(settings, give_up=give_up), settings)
     signal.signal(signal.SIGHUP, server.handle_hangup)
     # uvicorn stops gracefully on SIGTERM and then raises it once more, to whoever was there before
     signal.signal(signal.SIGTERM, _exit)
-    with suppress(KeyboardInterrupt):
-        server.run()
+    try:
+        with suppress(KeyboardInterrupt):
+            server.run()
+    finally:
+        leave_threads_behind(before, 1 if gave_up else 0)
     if gave_up:
         sys.exit(1)
+
+
+def leave_threads_behind(before: Collection[threading.Thread], status: int) -> None:
+    """End the process here if threads that are not of `before` are still at work.
+
+    Python would wait for them, however long a picture takes to be decoded.
+    """
+    threads = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in threads:
+        thread.join(0 if thread.daemon else _LAST_WAIT_S)
+    working = [thread.name for thread in threads if thread.is_alive() and not thread.daemon]
+    if working:
+        logger.warning("ending before the work in %s is done", ", ".join(working))
+        logging.shutdown()
+        os._exit(status)
 
 
 def _build_parser() -> argparse.ArgumentParser:

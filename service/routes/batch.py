@@ -80,9 +80,10 @@ async def _begin(
 ) -> AsyncGenerator[Line]:
     """Return the lines to come; what they need until their end is put into `held`."""
     settings = resources.settings
-    held.enter_context(resources.batches.enter())
+    resources.batches.check()  # before the upload, and for good once it is there
     spool = held.enter_context(Spool())
     entries = await receive_batch(request, spool, settings)
+    held.enter_context(resources.batches.enter())
     judge = Judge(
         models,
         resources.inference,

@@ -160,6 +160,23 @@ async def test_who_goes_away_as_its_turn_comes_takes_no_place(crowd: Crowd) -> N
     assert crowd.entered[-1] == "next"
 
 
+async def test_who_goes_away_in_the_same_moment_as_another_leaves_harms_neither(
+    crowd: Crowd,
+) -> None:
+    leaving = await crowd.come("in flight", 4)
+    waiting = await crowd.come("waiting", 4)
+    await crowd.come("next", 2)
+    crowd._leave["in flight"].set()
+    waiting.cancel()  # its place in the queue is found cancelled before it can leave it
+    await settle()
+
+    assert leaving.exception() is None
+    assert waiting.cancelled()
+    assert crowd.entered == ["in flight", "next"]
+    await crowd.leave("next")
+    assert crowd.admission.in_flight_pixels == crowd.admission.queued == 0
+
+
 async def test_an_error_frees_the_place(crowd: Crowd) -> None:
     with pytest.raises(LookupError):
         async with crowd.admission.admit(MEGA, kind="student"):
@@ -174,7 +191,7 @@ async def test_a_tiny_picture_counts_as_more_than_its_pixels(crowd: Crowd) -> No
     assert crowd.admission.in_flight_pixels == LEAST_PIXELS
 
 
-async def test_time_to_come_again_is_what_waits_over_what_passes_in_a_second() -> None:
+async def test_time_to_come_again_is_what_is_there_over_what_passes_in_a_second() -> None:
     now = 0.0
     admission = Admission(LIMITS, clock=lambda: now)
     async with AsyncExitStack() as stack:
@@ -189,7 +206,30 @@ async def test_time_to_come_again_is_what_waits_over_what_passes_in_a_second() -
     with pytest.raises(TooBusyError) as busy:
         await (await crowd.come("too much", 2))
 
-    assert busy.value.retry_after_s in (5, 6)
+    assert busy.value.retry_after_s in (10, 11)  # 9 megapixels at a pace of 0.9
+
+    now += 4
+    assert admission.retry_after_s == pytest.approx(6, abs=0.1)
+
+
+async def test_work_that_would_begin_late_says_when_to_come_again() -> None:
+    now = 0.0
+    admission = Admission(LIMITS, clock=lambda: now)
+    crowd = Crowd(admission)
+    await crowd.come("slow", 2)
+    admission._pace.note("student", MEGA, 10)
+
+    async def begin_late() -> None:
+        nonlocal now
+        async with admission.admit(MEGA, kind="student") as place:
+            now = LIMITS.wait_s + 1
+            await crowd.come("waiting", 4)
+            place.check()
+
+    with pytest.raises(TooBusyError) as busy:
+        await begin_late()
+
+    assert busy.value.retry_after_s == 40  # of what waits; what is worked on is overdue
 
 
 def test_pace_of_each_kind_is_its_own_and_moves() -> None:

@@ -126,6 +126,7 @@ async def test_the_document_describes_bodies_answers_and_problems(
         "image/jpeg",
         "image/webp",
         "image/tiff",
+        "image/avif",
     }
     assert set(sharpen["responses"]["422"]["content"]) == {"application/problem+json"}
     evaluate = paths["/evaluate"]["post"]

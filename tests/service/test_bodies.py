@@ -1,6 +1,8 @@
 """What is read as a picture, and that bytes are counted before anything parses them."""
 
 import asyncio
+import errno
+import tempfile
 from collections.abc import AsyncIterator, Callable
 
 import httpx
@@ -208,6 +210,20 @@ async def test_all_bodies_together_are_bounded_and_their_end_makes_room(
     assert refused.json()["type"] == "urn:sharpening:problem:too-busy"
     assert refused.headers["retry-after"] == "1"
     assert [accepted.status_code, later.status_code] == [200, 200]
+
+
+async def test_a_form_for_which_the_disk_is_full_is_429(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(_file: object, _data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "write", write)
+
+    answer = await client.post("/sharpen", files={"image": b"picture"})
+
+    assert answer.status_code == 429
+    assert "disk" in answer.json()["detail"]
 
 
 async def test_a_body_that_does_not_come_is_408(

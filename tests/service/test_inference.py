@@ -20,7 +20,7 @@ PATIENCE_S = 20
 def inference() -> Iterator[Inference]:
     inference = Inference(workers=1, threads=0, codec_workers=1)
     yield inference
-    inference.close()
+    inference.close(patience_s=PATIENCE_S)
 
 
 async def test_result_comes_with_its_times(inference: Inference) -> None:
@@ -83,7 +83,7 @@ async def test_threads_of_a_worker_are_limited() -> None:
     try:
         assert (await inference.run_model(torch.get_num_threads)).value == 1
     finally:
-        inference.close()
+        inference.close(patience_s=PATIENCE_S)
         torch.set_num_threads(before)
 
 
@@ -168,3 +168,24 @@ async def test_threads_know_for_which_request_they_work(inference: Inference) ->
         assert (await inference.run_model(request_id.get)).value == "job-17"
     finally:
         request_id.reset(token)
+
+
+async def test_closing_waits_no_longer_than_it_is_told_to() -> None:
+    inference = Inference(workers=1, threads=0, codec_workers=1)
+    entered, release = threading.Event(), threading.Event()
+
+    def work() -> bool:
+        entered.set()
+        return release.wait(PATIENCE_S)
+
+    busy = asyncio.create_task(inference.run_model(work))
+    queued = asyncio.create_task(inference.run_model(lambda: None))
+    await asyncio.to_thread(entered.wait, PATIENCE_S)
+
+    await asyncio.to_thread(inference.close, patience_s=0.01)
+
+    assert not release.is_set()
+    release.set()
+    assert (await busy).value
+    with pytest.raises(asyncio.CancelledError):
+        await queued

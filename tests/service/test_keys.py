@@ -81,3 +81,12 @@ def test_the_key_is_not_shown_and_not_short() -> None:
     assert KEY not in repr(Settings(api_key=KEY))
     with pytest.raises(ValidationError, match="api_key"):
         Settings(api_key="short")
+
+
+@pytest.mark.parametrize(
+    "key", ["schl\u00fcssel-8", "tab\tinside", " blanks at ends ", "line\nfeed"]
+)
+def test_a_key_that_no_header_could_carry_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(ValidationError, match="ASCII") as refused:
+        Settings(api_key=key)
+    assert key.strip() not in str(refused.value)

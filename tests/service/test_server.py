@@ -9,6 +9,7 @@ import pytest
 
 from service import server
 from service.app import create_app
+from service.headers import MAX_HEAD_BYTES
 from service.server import Server
 from service.settings import Settings
 
@@ -92,6 +93,15 @@ async def test_told_twice_it_ends_at_once(settings: Settings) -> None:
     told.handle_exit(signal.SIGTERM, None)
 
     assert await told.on_tick(0) is True
+    assert told.config.timeout_graceful_shutdown == 0
+
+
+def test_the_parser_is_the_one_that_bounds_a_head(settings: Settings) -> None:
+    told = start(settings, max_connections=7)
+
+    assert told.config.http == "h11"
+    assert told.config.h11_max_incomplete_event_size == MAX_HEAD_BYTES
+    assert told.config.limit_concurrency == 7
 
 
 async def test_told_to_end_it_is_not_ready_at_once_and_lives(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 import logging
 import re
 import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,3 +129,23 @@ def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     printed = "".join(capsys.readouterr().out.split())
     for name in Settings.model_fields:
         assert f"SHARPEN_{name.upper()}" in printed
+
+
+def test_threads_that_do_not_end_do_not_hold_up_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = set(threading.enumerate())
+    release = threading.Event()
+    ended: list[int] = []
+    monkeypatch.setattr(serve, "_LAST_WAIT_S", 0.01)
+    monkeypatch.setattr(serve.os, "_exit", ended.append)
+    monkeypatch.setattr(serve.logging, "shutdown", lambda: None)
+    working = threading.Thread(target=release.wait)
+    working.start()
+
+    serve.leave_threads_behind(before, 1)
+    release.set()
+    working.join()
+    serve.leave_threads_behind(before, 0)
+
+    assert ended == [1]

@@ -358,6 +358,28 @@ async def test_one_batch_more_than_allowed_is_told_429_and_has_its_place_later(
     assert third.status_code == 200
 
 
+async def test_an_upload_that_does_not_end_keeps_no_batch_out(
+    settings: Settings, start_client: StartClient, references: Files
+) -> None:
+    narrow = settings.model_copy(update={"max_batches": 1})
+    begun = asyncio.Event()
+
+    async def halt() -> AsyncIterator[bytes]:
+        yield b"PK"
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with start_client(narrow) as client:
+        headers = {"Content-Type": "application/zip"}
+        slow = asyncio.create_task(client.post("/evaluate/batch", content=halt(), headers=headers))
+        await begun.wait()
+        other = await post_form(client, references, {})
+        slow.cancel()
+        await asyncio.wait([slow])
+
+    assert other.status_code == 200
+
+
 async def test_a_batch_that_fails_to_come_gives_its_place_and_its_disk_back(
     settings: Settings,
     start_client: StartClient,

@@ -7,6 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from service.app import create_app
+from service.resources import stop_taking
 from service.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +48,35 @@ async def test_requests_spans_and_pixels_are_counted(
     for span in ("decode", "queue", "model", "encode"):
         assert figures[name("sharpen_span_seconds_count", span=span)] == 1
     assert figures[name("sharpen_request_seconds_count", route="/sharpen")] == 2
+
+
+async def test_spans_of_a_batch_are_those_of_each_picture(
+    client: httpx.AsyncClient, photograph: np.ndarray, to_file: ToFile
+) -> None:
+    data = to_file(photograph)
+    files = [("reference", (name, data)) for name in ("a", "b", "c")]
+
+    assert (await client.post("/evaluate/batch", files=files)).status_code == 200
+
+    figures = await read(client)
+    assert figures[name("sharpen_span_seconds_count", span="model")] == 3
+    pixels = figures[name("sharpen_megapixels_total", route="/evaluate/batch")]
+    assert pixels == pytest.approx(3 * 64 * 48 / 1e6)
+
+
+async def test_told_to_stop_it_says_that_it_is_not_ready(settings: Settings) -> None:
+    app = create_app(settings)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://service") as client,
+    ):
+        await app.state.loading
+        stop_taking(app)
+        figures = await read(client)
+
+    assert figures[name("sharpen_ready")] == 0
+    assert figures[name("sharpen_queued_requests")] == 0
 
 
 async def test_what_holds_now_is_shown(client: httpx.AsyncClient) -> None:
