@@ -85,7 +85,9 @@ def _decode_by_pillow(data: bytes, format_: Format, max_pixels: int) -> Image:
         stored = Image(*separate(png.read_channels(data)), format_, icc_profile, exif)
     else:
         stored = _take_apart(source, format_, icc_profile, exif)
-    if format_ == "avif" and avif.is_greyscale(data):  # which Pillow tells of opaque ones only
+    if (
+        format_ == "avif" and avif.read_layout(data).is_greyscale
+    ):  # which Pillow tells of opaque ones only
         stored = replace(stored, greyscale=True)
     return stored.turned(orientation)
 
@@ -99,11 +101,12 @@ def _take_apart(
 
 
 def _check_avif(data: bytes, max_pixels: int) -> None:
-    if avif.is_film(data):
+    layout = avif.read_layout(data)
+    if layout.is_film:
         raise_frames("avif")
-    for size in avif.list_sizes(data):
+    for size in layout.sizes:
         check_size(size, max_pixels)
-    if avif.is_deep(data):
+    if layout.is_deep:
         raise UnsupportedImageError(
             "AVIF of more than 8 bits per channel would not survive: send it as 8-bit AVIF, or as "
             "PNG or TIFF of 16 bits"
