@@ -154,9 +154,10 @@ def test_boxes_that_cannot_be_are_a_named_error(data: bytes) -> None:
 
 
 def declare_in_vain(*, items: int, pieces: int) -> bytes:
-    """Return an AVIF that places many items, each in many pieces of nothing, and lists none."""
-    places = b"".join(struct.pack(">HHH", number, 0, pieces) for number in range(items))
-    place = box(b"iloc", bytes(6) + struct.pack(">H", items) + places)
+    """Return an AVIF that places many items, each in many pieces behind its end, and lists none."""
+    behind = 2**32 - 1
+    places = b"".join(struct.pack(">HHIH", number, 0, behind, pieces) for number in range(items))
+    place = box(b"iloc", bytes(4) + struct.pack(">HH", 0x0040, items) + places)
     return box(b"ftyp", b"avif" + bytes(4)) + box(b"meta", bytes(4) + place)
 
 
