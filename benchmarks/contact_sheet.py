@@ -92,7 +92,13 @@ def main() -> None:
 
 
 def open_sharpeners(models: Sequence[Weights]) -> dict[str, Sharpener]:
-    """Return the tuned unsharp mask of the models' profile and each model's engine."""
+    """Return the tuned unsharp mask of the models' profile and each model's engine.
+
+    Raises `SystemExit` for two models of one role, which a sheet could not tell apart.
+    """
+    roles = [each.card.role for each in models]
+    if len(set(roles)) < len(roles):
+        raise SystemExit(f"give one model of each role, not {', '.join(roles)}")
     mask = load_unsharp_mask(models[0].card.profile)
     engines: dict[str, Sharpener] = {
         each.card.role: Engine(choose_runtime(each)) for each in models

@@ -32,7 +32,7 @@ class Inference:
     """Threads in groups: for networks, for decoding and encoding, for looking at headers."""
 
     def __init__(self, *, workers: int, threads: int, codec_workers: int) -> None:
-        """`threads` is the number of CPU threads of each of the `workers`; 0 is PyTorch's own."""
+        """`threads` is the number of CPU threads of each of the `workers`."""
         self._models = ThreadPoolExecutor(
             workers, "model", initializer=limit_threads, initargs=(threads,)
         )
@@ -92,8 +92,7 @@ class Inference:
 
 
 def limit_threads(threads: int) -> None:
-    """Give the networks of this thread so many CPU threads; 0 leaves it to PyTorch."""
-    if threads:
-        import torch  # here and not above: a runtime without PyTorch must not have to load it
+    """Give the networks of this thread so many CPU threads."""
+    import torch  # here and not above: a runtime without PyTorch must not have to load it
 
-        torch.set_num_threads(threads)
+    torch.set_num_threads(threads)

@@ -14,7 +14,7 @@ from service.inference import Inference, Timed
 from service.models import Model, Stoppable
 from sharpening.codec import Image, decode, read_size
 from sharpening.degradation import Degradation
-from sharpening.evaluation import Sharpener, evaluate
+from sharpening.evaluation import Evaluation, Sharpener, evaluate
 from sharpening.metrics import Score, check_pair
 
 KIND = "evaluate"
@@ -44,6 +44,16 @@ class Scores(BaseModel):
     student: Score
     teacher: Score | None = Field(description="Null if no teacher is loaded.")
     student_vs_teacher: Score | None = Field(description="Null if no teacher is loaded.")
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> "Scores":
+        """Return the scores of the two roles that are judged."""
+        return cls(
+            input=evaluation.input,
+            student=evaluation.models["student"],
+            teacher=evaluation.models.get("teacher"),
+            student_vs_teacher=evaluation.student_vs_teacher,
+        )
 
 
 @dataclass(frozen=True)
@@ -107,10 +117,4 @@ async def judge_pair(
 
 def _judge(pair: Pair, sharpeners: Mapping[str, Sharpener]) -> Judged:
     evaluation, sharpened = evaluate(pair.reference.pixels, pair.blurred.pixels, sharpeners)
-    scores = Scores(
-        input=evaluation.input,
-        student=evaluation.models["student"],
-        teacher=evaluation.models.get("teacher"),
-        student_vs_teacher=evaluation.student_vs_teacher,
-    )
-    return Judged(scores, pair.blurred.with_pixels(sharpened["student"]))
+    return Judged(Scores.of(evaluation), pair.blurred.with_pixels(sharpened["student"]))

@@ -12,6 +12,7 @@ from benchmarks import baselines, contact_sheet, metrics, quality
 from benchmarks.damages import GRID, NOTHING
 from sharpening.degradation import PaperDegradation
 from sharpening.metrics import psnr
+from sharpening.weights import load_weights
 
 REPOSITORY = Path(__file__).parents[1]
 WEIGHTS = [str(path) for path in sorted((REPOSITORY / "weights").glob("paper-*.safetensors"))]
@@ -70,6 +71,12 @@ def test_the_sheet_has_a_panel_for_input_mask_models_and_original(
     assert sheet.shape[1] > 5 * 2 * 128
     rightmost = sheet[60 : 60 + 256, -16 - 256 : -16]
     np.testing.assert_array_equal(rightmost, enlarged)
+
+
+def test_a_second_model_of_a_role_is_refused() -> None:
+    models = [load_weights(Path(path)) for path in (*WEIGHTS, *WEIGHTS[:1])]
+    with pytest.raises(SystemExit, match="give one model of each role"):
+        contact_sheet.open_sharpeners(models)
 
 
 def test_every_detail_names_a_damage_that_there_is() -> None:

@@ -137,13 +137,7 @@ class LocalService:
         )
         engines = {role: _Turns(model.engine, self._threads) for role, model in models.items()}
         evaluation, _ = evaluate(pair.reference.pixels, pair.blurred.pixels, engines)
-        scores = Scores(
-            input=evaluation.input,
-            student=evaluation.models["student"],
-            teacher=evaluation.models.get("teacher"),
-            student_vs_teacher=evaluation.student_vs_teacher,
-        )
-        return scores, pair.degradation
+        return Scores.of(evaluation), pair.degradation
 
 
 class _Turns:

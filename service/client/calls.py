@@ -164,7 +164,7 @@ def _read_sharpened(response: httpx.Response) -> Sharpened:
         media_type=headers.get("content-type", ""),
         model=headers.get("x-model", ""),
         etag=headers.get("etag"),
-        timings_ms=_read_timings(headers.get("server-timing", "")),
+        timings_ms=read_timings(headers.get("server-timing", "")),
         request_id=headers.get("x-request-id"),
     )
 
@@ -180,7 +180,7 @@ def _read_health(response: httpx.Response) -> Health:
     return Health(ready=False, detail=problem.detail or problem.title)
 
 
-def _read_timings(header: str) -> dict[str, float]:
+def read_timings(header: str) -> dict[str, float]:
     """Return the milliseconds of each span of a `Server-Timing`; spans without any are left out."""
     return {name: float(duration) for name, duration in _SPAN.findall(header)}
 

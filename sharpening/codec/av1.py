@@ -5,8 +5,9 @@ AV1 Bitstream & Decoding Process Specification, sections 5.3 and 5.5.
 
 from collections.abc import Iterator
 
+from sharpening.codec.budget import Budget
+
 _SEQUENCE_HEADER = 1
-_MOST_UNITS = 1000
 
 
 class _Bits:
@@ -29,23 +30,22 @@ class _Bits:
         self.read(min(zeros, 32))
 
 
-def find_sizes(data: bytes) -> list[tuple[int, int]]:
+def find_sizes(data: bytes, budget: Budget) -> list[tuple[int, int]]:
     """Return width and height of every sequence header.
 
     No frame is larger than twice that to a side, which is what a frame could name in the bits that
     the header gives to it. Raises `IndexError` for data that end within a unit's own header and
-    `ValueError` for more units than a picture has.
+    `BrokenImageError` for more units than the budget allows.
     """
-    return [_read_size(unit) for type_, unit in _split_units(data) if type_ == _SEQUENCE_HEADER]
+    units = _split_units(data, budget)
+    return [_read_size(unit) for type_, unit in units if type_ == _SEQUENCE_HEADER]
 
 
-def _split_units(data: bytes) -> Iterator[tuple[int, bytes]]:
+def _split_units(data: bytes, budget: Budget) -> Iterator[tuple[int, bytes]]:
     """Yield the type and the payload of each open bitstream unit."""
-    position = count = 0
+    position = 0
     while position < len(data):
-        count += 1
-        if count > _MOST_UNITS:
-            raise ValueError("a picture in too many units")
+        budget.spend()
         header = data[position]
         position += 2 if header & 0b100 else 1
         size = len(data) - position

@@ -11,6 +11,7 @@ from sharpening.codec.exif import detach_orientation, exif_of_tiff, read_orienta
 from sharpening.codec.failures import FAILURES
 from sharpening.codec.header import check_size, open_picture, raise_frames, recognise
 from sharpening.codec.image import Format, Image, separate
+from sharpening.codec.parts import MEASURED, measure
 from sharpening.errors import BrokenImageError, UnsupportedImageError
 
 MAX_PIXELS = 64_000_000
@@ -41,8 +42,9 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image:
 def read_size(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Return width and height of the picture in `data` as it lies there, by its header alone.
 
-    Cheap: no pixel is decoded, and what lies behind the header may still be damaged. Raises as
-    `decode` does for what the header shows.
+    Cheap whatever the bytes are: no pixel is decoded, and parts are counted. What lies behind the
+    size may still be damaged, or a second frame. Raises as `decode` does for what is found on the
+    way to it.
     """
     format_ = recognise(data)
     try:
@@ -50,7 +52,11 @@ def read_size(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
             return tiff.read_size(tiff.read_tags(data, max_pixels))
         if format_ == "avif":
             _check_avif(data, max_pixels)
-        return open_picture(data, format_, max_pixels).size
+        if format_ not in MEASURED:
+            return open_picture(data, format_, max_pixels).size
+        size = measure(data, format_)
+        check_size(size, max_pixels)
+        return size
     except FAILURES as error:
         raise BrokenImageError(
             f"the {format_.upper()} picture's header is damaged ({error}): send it again"
@@ -79,7 +85,9 @@ def _decode_by_pillow(data: bytes, format_: Format, max_pixels: int) -> Image:
         stored = Image(*separate(png.read_channels(data)), format_, icc_profile, exif)
     else:
         stored = _take_apart(source, format_, icc_profile, exif)
-    if format_ == "avif" and avif.is_greyscale(data):  # which Pillow tells of opaque ones only
+    if (
+        format_ == "avif" and avif.read_layout(data).is_greyscale
+    ):  # which Pillow tells of opaque ones only
         stored = replace(stored, greyscale=True)
     return stored.turned(orientation)
 
@@ -93,11 +101,12 @@ def _take_apart(
 
 
 def _check_avif(data: bytes, max_pixels: int) -> None:
-    if avif.is_film(data):
+    layout = avif.read_layout(data)
+    if layout.is_film:
         raise_frames("avif")
-    for size in avif.list_sizes(data):
+    for size in layout.sizes:
         check_size(size, max_pixels)
-    if avif.is_deep(data):
+    if layout.is_deep:
         raise UnsupportedImageError(
             "AVIF of more than 8 bits per channel would not survive: send it as 8-bit AVIF, or as "
             "PNG or TIFF of 16 bits"

@@ -11,6 +11,7 @@ from PIL import ImageFile, UnidentifiedImageError
 
 from sharpening.codec.failures import BOMBS, FAILURES
 from sharpening.codec.image import FORMATS, Format
+from sharpening.codec.parts import MEASURED, measure
 from sharpening.errors import (
     BrokenImageError,
     ImageTooLargeError,
@@ -45,20 +46,27 @@ def open_picture(data: bytes, format_: Format, max_pixels: int) -> ImageFile.Ima
     """Return Pillow's picture of `data`, not decoded yet.
 
     Raises `BrokenImageError` for a damaged header, `ImageTooLargeError` for more than `max_pixels`
-    and `UnsupportedImageError` for more than one frame.
+    and `UnsupportedImageError` for more than one frame; what else is damaged raises `FAILURES`.
     """
+    measured = measure(data, format_) if format_ in MEASURED else None
+    if measured:
+        check_size(measured, max_pixels)
     try:
         source = PillowImage.open(io.BytesIO(data), formats=[format_.upper()])
     except UnidentifiedImageError as error:
         raise BrokenImageError("the picture's header is damaged: send it again") from error
     except BOMBS as error:
         limit = min(max_pixels, 2 * (PillowImage.MAX_IMAGE_PIXELS or max_pixels))
-        raise _too_large(_read_size(data, format_), limit) from error
+        factory, _ = PillowImage.OPEN[format_.upper()]
+        size = measured or factory(io.BytesIO(data), b"").size
+        raise _too_large(size, limit) from error
     except FAILURES as error:
         raise BrokenImageError(
             f"the picture's header is damaged ({error}): send it again"
         ) from error
     check_size(source.size, max_pixels)
+    if measured and measured != source.size:
+        raise BrokenImageError("the picture's header names two sizes: save the picture anew")
     # a phone's JPEG with a gain map or a depth map behind it is the photograph
     if source.format != "MPO" and getattr(source, "is_animated", False):
         raise_frames(format_)
@@ -80,23 +88,3 @@ def raise_frames(format_: Format) -> None:
 
 def _too_large(size: tuple[int, int], max_pixels: int) -> ImageTooLargeError:
     return ImageTooLargeError(width=size[0], height=size[1], max_pixels=max_pixels)
-
-
-def _read_size(data: bytes, format_: Format) -> tuple[int, int]:
-    """Return the size of a picture that Pillow recognised and found too large to open."""
-    if format_ == "webp":
-        return _read_webp_size(data)  # Pillow's plugin gives up before it tells the size
-    factory, _ = PillowImage.OPEN[format_.upper()]
-    return factory(io.BytesIO(data), b"").size
-
-
-def _read_webp_size(data: bytes) -> tuple[int, int]:
-    """Read the header of any of WebP's three kinds: RFC 9649, sections 2.5 to 2.7."""
-    if data[12:16] == b"VP8X":
-        width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
-    elif data[12:16] == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
-        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    else:
-        width, height = (int.from_bytes(data[at : at + 2], "little") & 0x3FFF for at in (26, 28))
-    return width, height

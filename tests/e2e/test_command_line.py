@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -63,10 +64,20 @@ def read_tree(folder: Path) -> dict[str, bytes]:
     }
 
 
+def add_transparent(opaque: Path, target: Path) -> None:
+    """Write the picture with its left half hidden, in a colour that must not show beside it."""
+    with PillowImage.open(opaque) as picture:
+        pixels = np.asarray(picture.convert("RGBA")).copy()
+    pixels[:, :48] = 255, 0, 255, 0
+    PillowImage.fromarray(pixels).save(target)
+
+
 def test_image_gives_the_same_files_here_and_there(
     server: Any, folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    _, blurred = folders
+    blurred = tmp_path / "blurred"
+    shutil.copytree(folders[1], blurred)
+    add_transparent(blurred / "a.png", blurred / "clear.png")
     words = ("image", blurred, "--strength", "0.7", "--format", "webp", "--quality", "80")
 
     asked = run_apart(*words, "-o", tmp_path / "there", "--url", server.url)
@@ -74,7 +85,7 @@ def test_image_gives_the_same_files_here_and_there(
     assert main([*map(str, words), "-o", str(tmp_path / "here")]) == 0
 
     there = read_tree(tmp_path / "there")
-    assert list(there) == ["a.webp", "below/b.webp", "below/deeper/c.webp"]
+    assert list(there) == ["a.webp", "below/b.webp", "below/deeper/c.webp", "clear.webp"]
     assert there == read_tree(tmp_path / "here")
 
 

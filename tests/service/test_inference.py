@@ -18,7 +18,7 @@ PATIENCE_S = 20
 
 @pytest.fixture
 def inference() -> Iterator[Inference]:
-    inference = Inference(workers=1, threads=0, codec_workers=1)
+    inference = Inference(workers=1, threads=1, codec_workers=1)
     yield inference
     inference.close(patience_s=PATIENCE_S)
 

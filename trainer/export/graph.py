@@ -96,8 +96,10 @@ class _Writer:
         return name
 
     def reshape(self, name: str, shape: Sequence[int]) -> str:
-        """Append a node that gives the tensor another shape; returns the name of what it gives."""
+        """Give the tensor another shape, by one node however often; returns the name of that."""
         output = f"{name}.{'x'.join(map(str, shape))}"
+        if any(output in node.output for node in self.nodes):
+            return output
         return self.add("Reshape", [name, self.store_integers(f"{output}.shape", shape)], output)
 
     def store_parameter(self, name: str, parameter: Tensor) -> str:

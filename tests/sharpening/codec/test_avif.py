@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from sharpening.codec import FORMATS, Image, decode, encode
+from sharpening.codec import FORMATS, Image, avif, decode, encode, read_size
 from sharpening.codec.av1 import find_sizes
-from sharpening.codec.avif import list_sizes
+from sharpening.codec.avif import read_layout
+from sharpening.codec.budget import Budget
 from sharpening.errors import BrokenImageError, ImageTooLargeError, UnsupportedImageError
 
 ToFile = Callable[..., bytes]
@@ -109,7 +110,7 @@ def avif_of(item: bytes, version: int, *, in_idat: bool = False, pieces: int = 1
 )
 def test_the_size_of_the_coded_picture_counts(version: int, in_idat: bool, pieces: int) -> None:
     data = avif_of(sequence_header(9000, 8000), version, in_idat=in_idat, pieces=pieces)
-    assert list_sizes(data) == [(9000, 8192)]
+    assert read_layout(data).sizes == [(9000, 8192)]
     with pytest.raises(ImageTooLargeError, match="9000x8192"):
         decode(data)
 
@@ -118,7 +119,7 @@ def test_a_coded_picture_that_is_larger_than_declared_is_refused(
     to_file: ToFile, photograph: np.ndarray
 ) -> None:
     data = bytearray(to_file(PillowImage.fromarray(photograph[:100, :200]), "avif"))
-    assert list_sizes(bytes(data)) == [(200, 100), (200, 100)]
+    assert read_layout(bytes(data)).sizes == [(200, 100), (200, 100)]
     place = data.index(b"ispe") + 8
     data[place : place + 8] = struct.pack(">II", 10, 10)
     with pytest.raises(ImageTooLargeError, match="200x100"):
@@ -128,21 +129,21 @@ def test_a_coded_picture_that_is_larger_than_declared_is_refused(
 def test_the_long_header_of_a_film_is_read_too(photograph: np.ndarray, to_file: ToFile) -> None:
     frames = [PillowImage.fromarray(photograph[:70, at : at + 90]) for at in (0, 9)]
     data = to_file(frames[0], "avif", save_all=True, append_images=frames[1:])
-    assert set(list_sizes(data)) == {(90, 70)}
+    assert set(read_layout(data).sizes) == {(90, 70)}
 
 
 def test_bits_that_could_name_a_larger_frame_count_by_half() -> None:
-    assert find_sizes(sequence_header(10, 10, length=16)) == [(32768, 32768)]
-    assert find_sizes(sequence_header(32769, 65536, length=16)) == [(32769, 65536)]
+    assert find_sizes(sequence_header(10, 10, length=16), Budget(1)) == [(32768, 32768)]
+    assert find_sizes(sequence_header(32769, 65536, length=16), Budget(1)) == [(32769, 65536)]
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        avif_of(b"\x12\0" * 2000, 0),
-        avif_of(bytes(3000), 1, pieces=1500),
+        avif_of(b"\x12\0" * 9000, 0),
+        avif_of(bytes(9000), 1, pieces=9000),
         avif_of(sequence_header(9, 9), 0).replace(struct.pack(">HH", 0, 1), b"\0\0\xff\xff"),
-        box(b"ftyp", b"avif" + bytes(4)) + box(b"free", b"") * 2000,
+        box(b"ftyp", b"avif" + bytes(4)) + box(b"free", b"") * 9000,
         box(b"ftyp", b"avif" + bytes(4)) + struct.pack(">I", 4) + b"meta",
     ],
     ids=["units", "pieces", "more pieces than bytes", "boxes", "a box in itself"],
@@ -150,3 +151,62 @@ def test_bits_that_could_name_a_larger_frame_count_by_half() -> None:
 def test_boxes_that_cannot_be_are_a_named_error(data: bytes) -> None:
     with pytest.raises(BrokenImageError):
         decode(data)
+
+
+def declare_in_vain(*, items: int, pieces: int) -> bytes:
+    """Return an AVIF that places many items, each in many pieces behind its end, and lists none."""
+    behind = 2**32 - 1
+    places = b"".join(struct.pack(">HHIH", number, 0, behind, pieces) for number in range(items))
+    place = box(b"iloc", bytes(4) + struct.pack(">HH", 0x0040, items) + places)
+    return box(b"ftyp", b"avif" + bytes(4)) + box(b"meta", bytes(4) + place)
+
+
+def count_reads(data: bytes, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return how many numbers are read of a file that is no picture."""
+    reads = 0
+    read = avif._Reader.skip
+
+    def count(reader: avif._Reader, size: int) -> None:
+        nonlocal reads
+        reads += 1
+        read(reader, size)
+
+    monkeypatch.setattr(avif._Reader, "skip", count)
+    with pytest.raises(BrokenImageError):
+        read_size(data)
+    return reads
+
+
+def test_pieces_of_what_is_no_picture_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = declare_in_vain(items=1000, pieces=1000)
+    assert count_reads(data, monkeypatch) < 10_000
+
+
+def test_pieces_of_all_pictures_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = b"".join(
+        box(b"infe", bytes([2, 0, 0, 0]) + struct.pack(">HH", number, 0) + b"av01\0")
+        for number in range(1000)
+    )
+    listed = box(b"iinf", bytes(4) + struct.pack(">H", 1000) + entries)
+    data = declare_in_vain(items=1000, pieces=1000)
+    start = data.index(b"meta")
+    meta = box(b"meta", bytes(4) + listed + data[start + 8 :])
+    assert count_reads(data[: start - 4] + meta, monkeypatch) < 40_000
+
+
+def test_sizes_and_kinds_outside_their_box_are_not_looked_for(
+    to_file: ToFile, photograph: np.ndarray
+) -> None:
+    data = to_file(PillowImage.fromarray(photograph[:64, :80]), "avif")
+    fakes = box(b"ispe", struct.pack(">III", 0, 60_000, 60_000)) * 10_000
+    layout = read_layout(data + box(b"free", fakes))
+    assert layout == read_layout(data)
+    assert set(layout.sizes) == {(80, 64)}
+
+
+def test_properties_that_no_picture_has_so_many_of_are_refused() -> None:
+    sizes = box(b"ispe", struct.pack(">III", 0, 1, 1)) * 9000
+    properties = box(b"iprp", box(b"ipco", sizes))
+    data = box(b"ftyp", b"avif" + bytes(4)) + box(b"meta", bytes(4) + properties)
+    with pytest.raises(BrokenImageError, match="more than 8000 parts"):
+        read_size(data)

@@ -434,7 +434,7 @@ def test_damaged_exif_is_a_named_error(photograph: Pixels) -> None:
 @pytest.mark.parametrize("format_", FORMATS)
 def test_size_is_read_from_the_header_alone(photograph: Pixels, format_: Format) -> None:
     data = save_pixels(photograph, format_)
-    needed = {"jpeg": 0.75, "png": 0.75, "tiff": 1, "webp": 1}[format_]  # Pillow wants all of these
+    needed = {"jpeg": 0.5, "png": 0.1, "webp": 0.1}.get(format_, 1)  # of others Pillow wants all
 
     assert read_size(data[: round(len(data) * needed)]) == (60, 48)
 

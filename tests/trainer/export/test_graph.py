@@ -106,6 +106,16 @@ def test_every_architecture_has_a_graph(
 
 
 @pytest.mark.parametrize("name", list(RUNS))
+@pytest.mark.parametrize("config", [{"channels": 2}, {"channels": 4, "dilations": []}])
+def test_the_smallest_of_mirrored_students_have_graphs(
+    config: dict[str, Any], name: str, make_weights: Make
+) -> None:
+    weights = make_weights("mirror-student", config)
+    runtime = TorchRuntime(restore_network(weights), "cpu")
+    assert differ(RUNS[name](build_graph(weights)), runtime, draw_blurred(2, 8, 16)) <= 1
+
+
+@pytest.mark.parametrize("name", list(RUNS))
 def test_halves_are_rounded_to_even_and_what_leaves_the_range_is_clamped(
     name: str, make_weights: Make
 ) -> None:
