@@ -35,7 +35,8 @@ results: $(VENV)/.installed-dev
 	@test -d '$(DATA)' || { echo "name the folder of the test sets: make results DATA=FOLDER" >&2; exit 1; }
 	$(BIN)/python -m benchmarks.quality weights/paper-*.safetensors --data '$(DATA)' --self-ensemble \
 		$(if $(LUMINOUS),--luminous '$(LUMINOUS)')
-	$(BIN)/python -m benchmarks.call weights/*.safetensors --data '$(DATA)'
+	$(BIN)/python -m benchmarks.call weights/call-*.safetensors weights/paper-student.safetensors \
+		--data '$(DATA)' --pictures 16
 	for each in weights/*.safetensors; do \
 		$(BIN)/python -m trainer export "$$each" --output build/results --judge '$(DATA)' || exit 1; \
 	done
