@@ -11,6 +11,9 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from service.batches.spool import Spool
 from service.errors import BrokenFormError, FileTooLargeError, TooManyPicturesError
+from sharpening.errors import ParameterError
+
+_FILES = ("reference", "image", "archive")
 
 
 @dataclass
@@ -26,8 +29,9 @@ class Part:
 class FormReader:
     """Takes a form in pieces; afterwards `parts` are its files, in order.
 
-    Fields without a file name are left out. All errors are `BrokenFormError` but the spool's own
-    and `TooManyPicturesError` for more than two files for each of `max_pictures`.
+    Fields without a file name are left out. All errors are `BrokenFormError` but the spool's own,
+    `TooManyPicturesError` for more than two files for each of `max_pictures`, and `ParameterError`
+    for a picture that is not sent as a file.
     """
 
     def __init__(self, content_type: str, spool: Spool, *, max_pictures: int) -> None:
@@ -80,6 +84,7 @@ class FormReader:
         if b"name" not in options:
             raise BrokenFormError("a part of the form has no name in its Content-Disposition")
         if b"filename" not in options:
+            _refuse_text(_decode(options[b"name"]))
             return
         if len(self.parts) >= 2 * self._max_pictures:
             raise TooManyPicturesError(self._max_pictures)
@@ -125,6 +130,11 @@ def _start_parser(content_type: str, reader: FormReader) -> MultipartParser:
         )
     except FormParserError as error:
         raise BrokenFormError(f"the form cannot be read: {error}") from error
+
+
+def _refuse_text(field: str) -> None:
+    if field in _FILES:
+        raise ParameterError(f"the form's field {field!r} is text: send it as a file")
 
 
 def _decode(name: bytes) -> str:

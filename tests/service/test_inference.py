@@ -171,7 +171,7 @@ async def test_threads_know_for_which_request_they_work(inference: Inference) ->
 
 
 async def test_closing_waits_no_longer_than_it_is_told_to() -> None:
-    inference = Inference(workers=1, threads=0, codec_workers=1)
+    inference = Inference(workers=1, threads=1, codec_workers=1)
     entered, release = threading.Event(), threading.Event()
 
     def work() -> bool:

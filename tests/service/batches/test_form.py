@@ -7,6 +7,7 @@ import pytest
 from service.batches.form import FormReader, read_part
 from service.batches.spool import Spool
 from service.errors import BrokenFormError, FileTooLargeError, TooManyPicturesError
+from sharpening.errors import ParameterError
 
 TYPE = "multipart/form-data; boundary=xyz"
 
@@ -46,6 +47,12 @@ def test_files_are_the_same_whatever_the_pieces(spool: Spool, step: int) -> None
         ("image", "\u00e9 b.png", bytes(range(256))),
         ("image", "\u00e9.png", b""),
     ]
+
+
+def test_a_picture_that_is_sent_as_text_is_refused(spool: Spool) -> None:
+    form = FormReader(TYPE, spool, max_pictures=9)
+    with pytest.raises(ParameterError, match="'image' is text: send it as a file"):
+        form.feed(write_part('name="image"', b"a.png") + b"--xyz--\r\n")
 
 
 def test_a_file_over_the_limit_is_not_read(spool: Spool) -> None:
