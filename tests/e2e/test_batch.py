@@ -84,7 +84,8 @@ def test_the_figures_are_those_that_the_trainer_comes_to(
     blurred = PaperDegradation().apply(photograph)
     files = {"reference": ("cat.png", to_png(photograph)), "image": ("cat.png", to_png(blurred))}
 
-    answer = httpx.post(f"{server.url}/evaluate/batch", files=files, timeout=ANSWER_S)
+    url = f"{server.url}/evaluate/batch?profile=paper"
+    answer = httpx.post(url, files=files, timeout=ANSWER_S)
 
     paths = sorted((REPOSITORY / "weights").glob("paper-*.safetensors"))
     weights = {(each := load_weights(path)).card.role: each for path in paths}

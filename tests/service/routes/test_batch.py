@@ -254,7 +254,7 @@ async def test_without_a_teacher_its_rows_are_null(
     ("request_", "status", "said"),
     [
         ({"files": {"image": ("a.png", b"data")}}, 422, "no reference"),
-        ({"files": {"reference": (None, "text")}}, 422, "no reference"),
+        ({"files": {"reference": (None, "text")}}, 422, "is text"),
         ({"content": b"PK", "headers": {"Content-Type": "application/zip"}}, 400, "zip"),
         ({"content": b"", "headers": {"Content-Type": "application/zip"}}, 400, "zip"),
         ({"content": b"data", "headers": {"Content-Type": "image/png"}}, 415, "application/zip"),

@@ -162,7 +162,7 @@ def test_graph_says_what_it_was_made_from_and_nothing_of_this_machine() -> None:
         "sha256": weights.sha256,
         "profile": "paper",
         "licence": "MIT",
-        "receptive_field_px": "17",
+        "receptive_field_px": "31",
         "multiple_of": "2",
     }
     model = onnx.load_model_from_string(graph)

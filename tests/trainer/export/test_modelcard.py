@@ -114,5 +114,5 @@ def test_a_card_of_a_random_profile_says_what_its_figures_are_of(
     card = write_card(make_weights("student", profile="call", degradation=call), {})
     (line,) = (line for line in card.splitlines() if line.startswith("| judged on |"))
     assert call.typical.describe() in line
-    assert "untouched_share 0.18" in card
+    assert "untouched_share 0.15" in card
     assert "typical {" not in card
