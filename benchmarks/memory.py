@@ -93,7 +93,8 @@ def measure_large(server: Server, megapixels: float) -> str:
     picture = _to_file(pixels, "jpeg")
     before = server.read_memory()
     server.forget_peak()
-    _send(httpx.Client(timeout=_PATIENCE_S), server.url, Order("/sharpen", picture, None))
+    with httpx.Client(timeout=_PATIENCE_S) as client:
+        _send(client, server.url, Order("/sharpen", picture, None))
     peak, after = server.read_memory("VmHWM"), server.read_memory()
     return (
         f"a picture of {width}x{height}: peak {_format(peak - before)} over the "

@@ -33,8 +33,6 @@ def photographs(tmp_path: Path) -> Path:
     return folder
 
 
-# sockets that other tests left to the collector are not what this one is about
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.slow
 def test_the_service_sharpens_with_what_the_trainer_exports(
     photographs: Path, tmp_path: Path
