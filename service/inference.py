@@ -28,6 +28,12 @@ def _do_nothing() -> None:
     """Let the work end by itself."""
 
 
+def _forget(running: asyncio.Future[Any]) -> None:
+    """Look at an error that nobody waits for any more, or asyncio logs that nobody has."""
+    if not running.cancelled():
+        running.exception()
+
+
 class Inference:
     """Threads in groups: for networks, for decoding and encoding, for looking at headers."""
 
@@ -83,6 +89,7 @@ class Inference:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
             on_cancel()
+            running.add_done_callback(_forget)
             if not submitted.cancel():
                 await asyncio.wait([running])
             raise

@@ -107,6 +107,27 @@ async def test_work_that_is_cancelled_holds_its_caller_until_its_thread_is_free(
     assert ended.is_set()
 
 
+async def test_an_error_of_work_that_is_cancelled_is_nobodys_and_not_logged(
+    inference: Inference, caplog: pytest.LogCaptureFixture
+) -> None:
+    entered, told = threading.Event(), threading.Event()
+
+    def work() -> None:
+        entered.set()
+        assert told.wait(PATIENCE_S)
+        raise LookupError("as planned")
+
+    running = asyncio.create_task(inference.run_model(work, on_cancel=told.set))
+    assert await asyncio.to_thread(entered.wait, PATIENCE_S)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    del running
+    gc.collect()
+
+    assert not caplog.messages
+
+
 async def test_work_that_is_cancelled_before_a_thread_takes_it_never_runs(
     inference: Inference,
 ) -> None:
