@@ -21,6 +21,13 @@ _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _NEVER_ANSWERED = 499
 """nginx's number, for the log only, for a client that went away before its answer."""
 
+_SWITCHED = 101
+_STARTS = {
+    "http": {"http.response.start"},
+    "websocket": {"websocket.accept", "websocket.http.response.start"},
+}
+"""The messages that begin an answer, by the kind of connection."""
+
 _NO_ROUTE = "none"
 """The route of what leads nowhere."""
 
@@ -43,7 +50,8 @@ def _observe_nothing(_route: str, _status: int, _seconds: float, _works: Sequenc
 class AccessLog:
     """ASGI middleware: gives each request an id, answers it as `X-Request-ID`, logs one line.
 
-    An id that the client sends is kept if it is short and plain.
+    An id that the client sends is kept if it is short and plain. A WebSocket has its line at its
+    end, with the status of its opening, and whatever figures its state has by then.
     """
 
     def __init__(self, app: ASGIApp, *, observe: Observe = _observe_nothing) -> None:
@@ -52,7 +60,7 @@ class AccessLog:
         self.observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in _STARTS:
             await self.app(scope, receive, send)
             return
         started_s = time.perf_counter()
@@ -63,8 +71,9 @@ class AccessLog:
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
+            if message["type"] in _STARTS[scope["type"]]:
+                status = message.get("status", _SWITCHED)
+                message.setdefault("headers", [])
                 MutableHeaders(scope=message)["X-Request-ID"] = state["request_id"]
             await send(message)
 
@@ -101,7 +110,8 @@ def _log(scope: Scope, status: int, total_s: float) -> None:
             "queue_ms": round(sum(work.spans.queue_s for work in works) * 1e3, 1),
             "model_ms": round(sum(work.spans.model_s for work in works) * 1e3, 1),
         }
-    method, path = scope["method"], quote(scope["path"])
+    figures |= scope["state"].get("figures", {})
+    method, path = scope.get("method", "GET"), quote(scope["path"])
     logger.info(
         "%s %s status=%d id=%s %s",
         method,

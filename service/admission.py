@@ -136,15 +136,18 @@ class Admission:
         return max(0.0, self._pace.estimate_s(place.kind, place.pixels) - passed_s)
 
     @asynccontextmanager
-    async def admit(self, pixels: int, *, kind: str, patient: bool = False) -> AsyncIterator[Place]:
+    async def admit(
+        self, pixels: int, *, kind: str, patient: bool = False, wait_s: float | None = None
+    ) -> AsyncIterator[Place]:
         """Wait for a place for `pixels` and hold it until the block ends.
 
         `kind` says what takes how long: a model's name, say. One that is `patient` waits as long
         as it takes and is never sent away: whoever lets such in bounds them itself. Raises
-        `TooBusyError` where too much waits already, or after `limits.wait_s`. Cancelling frees the
-        place, in the queue too.
+        `TooBusyError` where too much waits already, or after `wait_s`, by default `limits.wait_s`.
+        Cancelling frees the place, in the queue too.
         """
-        place = Place(kind, pixels, None if patient else self.limits.wait_s, self._clock)
+        longest_s = self.limits.wait_s if wait_s is None else wait_s
+        place = Place(kind, pixels, None if patient else longest_s, self._clock)
         if self._queue or not self._fits(place):
             await self._wait(place)
         else:

@@ -21,9 +21,11 @@ from service.problems import UnexpectedErrors, describe_problems, install_proble
 from service.processors import count_cpus
 from service.renewal import Renewal
 from service.resources import Resources, ask_resources, is_ready, set_resources
-from service.routes import batch, evaluate, health, metrics, models, sharpen
+from service.routes import batch, evaluate, health, metrics, models, sharpen, stream
 from service.routes.documentation import install_documentation
 from service.settings import Settings
+from service.streams.gate import StreamGate
+from service.streams.serving import require_origin
 from service.telemetry import Telemetry
 from service.traffic import Store, TrafficLimit
 from service.upkeep import return_memory_when_idle
@@ -76,6 +78,7 @@ def create_app(
     guards, problems = _guard(settings)
     for module in (sharpen, evaluate, batch, models, metrics):
         app.include_router(module.router, dependencies=guards, responses=problems)
+    app.include_router(stream.router, dependencies=[Depends(require_origin(settings.origins))])
     install_documentation(app)
     return app
 
@@ -109,7 +112,8 @@ async def _become_ready(
     await inference.run_model(partial(warm_up, loaded.value))
     admission = Admission(settings.admission)
     batches = Gate(admission, max_batches=settings.max_batches)
-    set_resources(app, Resources(settings, loaded.value, inference, admission, batches))
+    streams = StreamGate(max_streams=settings.max_streams)
+    set_resources(app, Resources(settings, loaded.value, inference, admission, batches, streams))
     logger.info("ready")
 
 

@@ -4,9 +4,10 @@ What each becomes in HTTP stands in `problems`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-from sharpening.errors import SharpeningError
+from sharpening.errors import ParameterError, SharpeningError
 
 
 class ServiceError(SharpeningError):
@@ -21,12 +22,24 @@ class UnauthorizedError(ServiceError):
     """The API key is missing or wrong."""
 
 
+class ForeignOriginError(ServiceError):
+    """A page of another origin, which is not allowed here, wants to open a stream."""
+
+
 class UnknownModelError(ServiceError):
     """No loaded model has the name asked for."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         self.known_models = list(known)
         super().__init__(f"no model is called {name!r}; expected one of {', '.join(known)}")
+
+
+class InvalidOptionsError(ParameterError):
+    """What a stream was told of its frames cannot be done; `invalid` says why, by option."""
+
+    def __init__(self, reason: str, invalid: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.invalid = dict(invalid)
+        super().__init__(reason)
 
 
 class BodyTooLargeError(ServiceError):

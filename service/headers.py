@@ -1,7 +1,7 @@
 """What the head of a request may be, and what the head of every answer says to browsers."""
 
-from fastapi import Request
 from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import HeadTooLargeError
@@ -30,7 +30,7 @@ _HEADERS = {
 }
 
 
-async def check_head(request: Request) -> None:
+async def check_head(request: HTTPConnection) -> None:
     """Raise `HeadTooLargeError` for longer ones.
 
     Of a head that has not ended by then the server itself says 400, before anything is asked here.

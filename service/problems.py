@@ -5,7 +5,8 @@ Never lets the text of an unexpected error out: it goes to the log, under the re
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -23,7 +24,9 @@ from service.errors import (
     BrokenArchiveError,
     BrokenFormError,
     FileTooLargeError,
+    ForeignOriginError,
     HeadTooLargeError,
+    InvalidOptionsError,
     NotAcceptableError,
     NotReadyError,
     PairError,
@@ -66,6 +69,7 @@ KINDS: dict[type[SharpeningError], Kind] = {
     BrokenFormError: Kind(400, "broken-form", "The form cannot be read"),
     BrokenImageError: Kind(400, "broken-image", "The picture is damaged"),
     UnauthorizedError: Kind(401, "unauthorized", "The API key is missing or wrong"),
+    ForeignOriginError: Kind(403, "foreign-origin", "Pages of this origin may not open a stream"),
     UnknownModelError: Kind(404, "unknown-model", "No such model"),
     NotAcceptableError: Kind(406, "not-acceptable", "No accepted format can hold the answer"),
     SlowBodyError: Kind(408, "slow-body", "The request did not come in time"),
@@ -131,13 +135,17 @@ def describe_error(error: Exception, request_id: str) -> Problem:
 class UnexpectedErrors:
     """ASGI middleware: an error that nothing else answered becomes a 500 and a log entry.
 
-    A request that the server cuts off, because its time to drain is over, is told so by a 503.
+    A request that the server cuts off, because its time to drain is over, is told so by a 503. A
+    WebSocket is closed with 1011; one that is cut off is closed by the server itself.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._converse(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -161,6 +169,18 @@ class UnexpectedErrors:
             logger.exception("unexpected error, id=%s", request.state.request_id)
             if not started:
                 await _respond(request, _UNEXPECTED, _QUOTE_ID)(scope, receive, send)
+
+    async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        except asyncio.CancelledError:
+            return
+        except Exception:
+            request_id = scope["state"]["request_id"]
+            logger.exception("unexpected error, id=%s", request_id)
+            with suppress(OSError):  # it has left
+                reason = f"unexpected; id {request_id}"
+                await send({"type": "websocket.close", "code": 1011, "reason": reason})
 
 
 def _respond(
@@ -200,11 +220,14 @@ async def _answer_domain_error(request: Request, error: Exception) -> Response:
 
 async def _answer_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    invalid: list[JsonValue] = [
-        {"parameter": str(entry["loc"][-1]), "message": entry["msg"]} for entry in error.errors()
-    ]
-    detail = "; ".join(f"{entry['loc'][-1]}: {entry['msg']}" for entry in error.errors())
-    return _respond(request, KINDS[ParameterError], detail, extensions={"invalid": invalid})
+    reasons = [(str(entry["loc"][-1]), entry["msg"]) for entry in error.errors()]
+    detail = "; ".join(f"{parameter}: {message}" for parameter, message in reasons)
+    extensions = {"invalid": _list_invalid(reasons)}
+    return _respond(request, KINDS[ParameterError], detail, extensions=extensions)
+
+
+def _list_invalid(reasons: Iterable[tuple[str, str]]) -> JsonValue:
+    return [{"parameter": parameter, "message": message} for parameter, message in reasons]
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
@@ -237,6 +260,8 @@ def _extend(error: Exception) -> Extensions:
             return {"limit_pictures": error.limit_pictures}
         case TooBusyError():
             return {"retry_after_s": error.retry_after_s}
+        case InvalidOptionsError():
+            return {"invalid": _list_invalid(error.invalid.items())}
         case UnknownModelError():
             return {"known_models": list(error.known_models)}
         case _:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI
+from starlette.requests import HTTPConnection
 
 from service.admission import Admission
 from service.batches.gate import Gate
@@ -11,6 +12,7 @@ from service.errors import NotReadyError
 from service.inference import Inference
 from service.models import ModelStore
 from service.settings import Settings
+from service.streams.gate import StreamGate
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Resources:
     inference: Inference
     admission: Admission
     batches: Gate
+    streams: StreamGate
 
 
 def set_resources(app: FastAPI, resources: Resources | None) -> None:
@@ -50,7 +53,7 @@ def stop_taking(app: FastAPI) -> None:
     app.state.stopping = True
 
 
-def get_resources(request: Request) -> Resources:
+def get_resources(request: HTTPConnection) -> Resources:
     """Return the resources; raises `NotReadyError` while there are none, and when stopping."""
     if is_stopping(request.app):
         raise NotReadyError("the service is stopping: send the request to another one")

@@ -7,8 +7,11 @@ import uvicorn
 from fastapi import FastAPI
 
 from service.headers import MAX_HEAD_BYTES
-from service.resources import stop_taking
+from service.resources import ask_resources, stop_taking
 from service.settings import Settings
+from service.streams.protocol import StreamProtocol
+
+_PING_S = 20.0
 
 
 class Server(uvicorn.Server):
@@ -25,6 +28,11 @@ class Server(uvicorn.Server):
             host=settings.host,
             port=settings.port,
             http="h11",
+            ws=StreamProtocol,
+            ws_max_size=settings.max_frame_bytes,
+            ws_ping_interval=_PING_S,
+            ws_ping_timeout=_PING_S,
+            ws_per_message_deflate=False,  # frames are compressed already
             limit_concurrency=settings.max_connections,
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
             log_config=None,
@@ -58,6 +66,8 @@ class Server(uvicorn.Server):
             self._asked = False
             self._app.state.renewal.ask()
         if self._told_s is not None and not self.should_exit:
+            if (resources := ask_resources(self._app)) is not None:
+                resources.streams.stop()
             passed_s = time.monotonic() - self._told_s
             left_s = self._settings.drain_timeout_s - passed_s
             announced = passed_s >= self._settings.drain_announce_s

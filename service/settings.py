@@ -125,6 +125,30 @@ class Settings(BaseSettings):
         "zip also what comes out of it.",
     )
     max_batch_pictures: int = Field(default=5000, ge=1, description="Most pictures of a batch.")
+    max_streams: int = Field(
+        default=8, ge=1, description="Streams open at one time; one more is closed with 1013."
+    )
+    max_frame_bytes: int = Field(
+        default=8 * 1024 * 1024,
+        ge=1,
+        description="Largest message of a stream; a larger one closes it with 1009.",
+    )
+    max_frame_megapixels: float = Field(
+        default=8.3, gt=0, description="Largest frame of a stream, checked before decoding."
+    )
+    max_frames_per_s: float = Field(
+        default=60,
+        gt=0,
+        description="Frames a second that a stream takes; those that come faster are dropped.",
+    )
+    max_frame_wait_s: float = Field(
+        default=0.25,
+        gt=0,
+        description="Seconds that a frame may wait for its turn before it is dropped.",
+    )
+    stream_idle_s: float = Field(
+        default=60, gt=0, description="Seconds without a message after which a stream is closed."
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port; 0 takes a free one.")
     drain_timeout_s: int = Field(
@@ -192,6 +216,11 @@ class Settings(BaseSettings):
     def max_evaluate_pixels(self) -> int:
         """The smaller of both limits, in pixels."""
         return min(self.max_pixels, round(self.max_evaluate_megapixels * 1e6))
+
+    @property
+    def max_frame_pixels(self) -> int:
+        """The smaller of both limits, in pixels."""
+        return min(self.max_pixels, round(self.max_frame_megapixels * 1e6))
 
     @property
     def origins(self) -> list[str]:

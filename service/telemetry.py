@@ -16,6 +16,7 @@ from service.access import Work
 from service.models import Model
 from service.resources import Resources
 from service.spans import Spans
+from service.streams.messages import Outcome
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 
@@ -54,6 +55,12 @@ class Telemetry:
         self._megapixels = Counter(
             "sharpen_megapixels", "Megapixels worked on.", ["route"], registry=registry
         )
+        self._frames = Counter(
+            "sharpen_stream_frames",
+            "Frames of streams; newer and busy say why one was dropped.",
+            ["outcome"],
+            registry=registry,
+        )
         self._shed = Counter("sharpen_shed", "Requests told to come again.", registry=registry)
         self._swaps = Counter(
             "sharpen_weights_swaps", "Times that new weights were taken.", registry=registry
@@ -71,10 +78,19 @@ class Telemetry:
         if status == _TOO_BUSY:
             self._shed.inc()
         for work in works:
-            self._megapixels.labels(route).inc(work.pixels / 1e6)
-            for field in fields(Spans):
-                span = self._span_seconds.labels(field.name.removesuffix("_s"))
-                span.observe(getattr(work.spans, field.name))
+            self._note_work(route, work)
+
+    def note_frame(self, route: str, outcome: Outcome, work: Work | None) -> None:
+        """Count one frame of a stream, and what it took if it was sharpened."""
+        self._frames.labels(outcome).inc()
+        if work is not None:
+            self._note_work(route, work)
+
+    def _note_work(self, route: str, work: Work) -> None:
+        self._megapixels.labels(route).inc(work.pixels / 1e6)
+        for field in fields(Spans):
+            span = self._span_seconds.labels(field.name.removesuffix("_s"))
+            span.observe(getattr(work.spans, field.name))
 
     def note_swap(self) -> None:
         """Count that new weights have been taken."""
@@ -106,6 +122,7 @@ class _Present(Collector):
         yield _gauge("sharpen_in_flight_megapixels", "Megapixels worked on now.", in_flight)
         yield _gauge("sharpen_queued_megapixels", "Megapixels that wait now.", queued)
         yield _gauge("sharpen_queued_requests", "Requests that wait now.", admission.queued)
+        yield _gauge("sharpen_open_streams", "Streams open now.", resources.streams.open)
         yield _gauge(
             "sharpen_refused_weights_files",
             "Weights files that lie in the folder and were refused.",

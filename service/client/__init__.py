@@ -1,13 +1,16 @@
 """Asking the service from Python: the verbs of the HTTP API, typed answers, typed errors.
 
-Needs httpx and pydantic. Never imports PyTorch, FastAPI or the rooms of the core that work on
-pictures: whoever asks need not be able to do the work.
+Needs httpx and pydantic, and for streams websockets. Never imports PyTorch, FastAPI or the rooms of
+the core that work on pictures: whoever asks need not be able to do the work.
 """
 
 from service.client.answers import (
     BatchLine,
     BatchSummary,
+    DroppedFrame,
     Evaluation,
+    FailedFrame,
+    FrameAnswer,
     Health,
     ModelDescription,
     PictureFailure,
@@ -17,6 +20,7 @@ from service.client.answers import (
     Scores,
     ScoreSummary,
     Sharpened,
+    SharpenedFrame,
     Summary,
 )
 from service.client.asynchronous import AsyncSharpenClient
@@ -36,6 +40,7 @@ from service.client.errors import (
 )
 from service.client.progress import Progress
 from service.client.retries import Retries
+from service.client.stream import FrameStream, pack_raw
 from service.client.synchronous import SharpenClient
 
 __all__ = [
@@ -46,7 +51,11 @@ __all__ = [
     "BatchSummary",
     "BusyError",
     "ClientError",
+    "DroppedFrame",
     "Evaluation",
+    "FailedFrame",
+    "FrameAnswer",
+    "FrameStream",
     "Health",
     "InvalidAnswerError",
     "ModelDescription",
@@ -66,7 +75,9 @@ __all__ = [
     "SharpenClient",
     "SharpenOptions",
     "Sharpened",
+    "SharpenedFrame",
     "Summary",
     "UnavailableError",
     "UnknownNameError",
+    "pack_raw",
 ]

@@ -132,6 +132,42 @@ class SummaryLine(_Answer):
 BatchLine = PictureScores | PictureFailure | BatchSummary
 
 
+@dataclass(frozen=True)
+class SharpenedFrame:
+    """A frame of a stream, sharpened."""
+
+    sequence: int
+    """Its number, from 0 in the order of sending."""
+    data: bytes = field(repr=False)
+    """The file, or of a raw one RGB pixels row by row."""
+    width: int
+    height: int
+    format: str
+    model: str
+    strength: float
+    dropped: int
+    """Frames dropped in this stream until then."""
+    timings_ms: Mapping[str, float]
+    """Of the service: wait, decode, model, encode."""
+
+
+class DroppedFrame(_Answer):
+    """A frame that was not sharpened: a `newer` one came, or the service was `busy`."""
+
+    sequence: int
+    reason: str
+
+
+class FailedFrame(_Answer):
+    """A frame that could not be sharpened; without `sequence`, options that cannot be taken."""
+
+    sequence: int | None
+    problem: Problem
+
+
+FrameAnswer = SharpenedFrame | DroppedFrame | FailedFrame
+
+
 class ModelDescription(_Answer):
     """A loaded model."""
 

@@ -1,7 +1,8 @@
 """The client for asyncio: the same verbs, awaited."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from os import PathLike
 from types import TracebackType
 from typing import Self, Unpack
@@ -25,6 +26,7 @@ from service.client.connection import DEFAULT_TIMEOUT_S, LineReader, describe_co
 from service.client.errors import ClientError, explain_answer, translate_errors
 from service.client.progress import Notify
 from service.client.retries import Retries
+from service.client.stream import FrameStream, open_stream
 
 
 class AsyncSharpenClient:
@@ -90,6 +92,15 @@ class AsyncSharpenClient:
                 reader.check_complete()
         finally:
             await response.aclose()
+
+    @asynccontextmanager
+    async def stream(self, **options: Unpack[SharpenOptions]) -> AsyncIterator[FrameStream]:
+        """Open a stream of frames, to be sent and iterated over, and close it in the end.
+
+        Needs the package `websockets`. It is not tried again: what was on its way is old by then.
+        """
+        async with open_stream(self._http, options) as stream:
+            yield stream
 
     async def models(self) -> list[ModelDescription]:
         """Return what is loaded."""

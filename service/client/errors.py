@@ -90,7 +90,7 @@ class RefusedError(ClientError):
 
 
 class AccessDeniedError(RefusedError):
-    """The API key is missing or wrong."""
+    """The API key is missing or wrong, or the origin is not allowed."""
 
 
 class UnknownNameError(RefusedError):

@@ -7,6 +7,7 @@ swallows a decode error.
 
 from sharpening.codec.decoder import MAX_PIXELS, decode, read_size
 from sharpening.codec.encoder import DEFAULT_QUALITY, check_format, encode
+from sharpening.codec.header import check_size
 from sharpening.codec.image import FORMATS, MEDIA_TYPES, Format, Image
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Format",
     "Image",
     "check_format",
+    "check_size",
     "decode",
     "encode",
     "read_size",

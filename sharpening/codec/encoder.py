@@ -17,15 +17,23 @@ _MAX_SIDE_PX: dict[Format, int] = {"jpeg": 65_500, "webp": 16_383, "avif": 32_76
 
 _MAX_JPEG_EXIF_BYTES = 65_533
 _AVIF_SPEED = 9
+_QUICK_WEBP_METHOD = 0
 _BY_PILLOW = frozenset({"jpeg", "webp", "avif"})
 
 
-def encode(image: Image, format_: Format | None = None, *, quality: int | None = None) -> bytes:
+def encode(
+    image: Image,
+    format_: Format | None = None,
+    *,
+    quality: int | None = None,
+    quick: bool = False,
+) -> bytes:
     """Return the picture as a file of `format_` (default: the one it came in).
 
     `quality`, 1 to 100, is for JPEG, WebP and AVIF (default 90; WebP at 100 is lossless); PNG and
-    TIFF are always lossless, and so is alpha in all of them. Raises `CannotEncodeError` where the
-    format cannot hold the picture and `ParameterError` for a quality outside its range.
+    TIFF are always lossless, and so is alpha in all of them. `quick` spends bytes to save most of
+    the time that WebP takes. Raises `CannotEncodeError` where the format cannot hold the picture
+    and `ParameterError` for a quality outside its range.
     """
     target = format_ or image.format
     quality = DEFAULT_QUALITY if quality is None else quality
@@ -33,7 +41,7 @@ def encode(image: Image, format_: Format | None = None, *, quality: int | None =
         raise ParameterError(f"quality is {quality}; expected 1 to 100")
     check_format(image, target)
     try:
-        return _write(image, target, quality)
+        return _write(image, target, quality, quick)
     except FAILURES as error:
         height, width = image.pixels.shape[:2]
         raise CannotEncodeError(
@@ -60,13 +68,15 @@ def check_format(image: Image, format_: Format) -> None:
         )
 
 
-def _write(image: Image, target: Format, quality: int) -> bytes:
+def _write(image: Image, target: Format, quality: int, quick: bool) -> bytes:
     channels = join(image)
     if target == "tiff":
         return tiff.write_channels(channels, icc_profile=image.icc_profile, exif=image.exif)
     if target == "png" and image.bit_depth == 16:
         return png.write_channels(channels, icc_profile=image.icc_profile, exif=image.exif)
     options = _choose_options(target, quality, image.greyscale)
+    if quick and target == "webp":
+        options["method"] = _QUICK_WEBP_METHOD
     if image.exif:
         options["exif"] = image.exif
     buffer = io.BytesIO()

@@ -14,7 +14,7 @@ from service.problems import KINDS
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs" / "api.md").read_text("utf-8")
-ADDRESS = "http://127.0.0.1:8000"
+ADDRESS = "127.0.0.1:8000"
 ENDS_S = 120
 
 
@@ -36,7 +36,7 @@ def _reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_succeeds(server: Any, tmp_path: Path, command: str) -> None:
-    words = shlex.split(command.replace(ADDRESS, server.url))
+    words = shlex.split(command.replace(ADDRESS, server.url.removeprefix("http://")))
     assert words[0] == "curl"
 
     ended = subprocess.run([*words, "--fail-with-body"], capture_output=True, timeout=ENDS_S)
@@ -50,7 +50,7 @@ def test_every_command_succeeds(server: Any, tmp_path: Path, command: str) -> No
 @pytest.mark.usefixtures("_reader")
 @pytest.mark.parametrize("code", find_blocks("python"), ids=lambda code: code.split()[1])
 def test_every_piece_of_python_runs(server: Any, code: str) -> None:
-    program = code.replace(ADDRESS, server.url)
+    program = code.replace(ADDRESS, server.url.removeprefix("http://"))
 
     ended = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=ENDS_S

@@ -55,6 +55,7 @@ def test_every_problem_of_the_service_has_its_error(call: Any, script: Any, kind
 
     by_status = {
         401: AccessDeniedError,
+        403: AccessDeniedError,
         408: RefusedError,
         429: BusyError,
         431: RefusedError,
@@ -100,7 +101,7 @@ def test_the_client_is_imported_without_what_it_must_not_need() -> None:
         "import sys\n"
         "import service.client\n"
         "heavy = {'torch', 'fastapi', 'starlette', 'uvicorn', 'numpy', 'PIL', 'skimage', 'scipy',\n"
-        "         'safetensors', 'pydantic_settings'}\n"
+        "         'safetensors', 'pydantic_settings', 'websockets'}\n"
         "raise SystemExit(str(found) if (found := heavy & set(sys.modules)) else 0)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=REPOSITORY)

@@ -1,0 +1,1 @@
+"""Live frames: a conversation over a WebSocket, frame by frame, of which only the newest counts."""
