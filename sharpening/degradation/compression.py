@@ -17,7 +17,7 @@ from sharpening.degradation.pixels import Pixels, Value
 from sharpening.errors import DeviceError
 
 if TYPE_CHECKING:
-    from av import VideoCodecContext
+    from av import VideoCodecContext, VideoFrame
 
 _MACROBLOCK_PX = 16
 _FRAMES_PER_S = 30
@@ -61,7 +61,8 @@ class H264(Value):
         `DeviceError` without PyAV, or with one that lacks x264.
         """
         height, width = pixels.shape[:2]
-        return _transcode(list(self._film(pixels)), self.rate_factor)[:height, :width]
+        last = _transcode(list(self._film(pixels)), self.rate_factor)[-1]
+        return _to_pixels(last)[:height, :width]
 
     def _film(self, pixels: Pixels) -> Iterator[Pixels]:
         """Yield the frames; the last is the picture itself, unmoved."""
@@ -86,8 +87,16 @@ def _move(picture: PillowImage.Image, right_px: float, down_px: float) -> Pixels
     )
 
 
-def _transcode(frames: list[Pixels], rate_factor: int) -> Pixels:
-    """Return the last frame after x264 and FFmpeg's decoder."""
+def transcode(frames: list[Pixels], rate_factor: int) -> list[Pixels]:
+    """Return the frames of a film, `(H, W, 3)` uint8 of whole macroblocks, as a call shows them.
+
+    Raises as `H264.apply` does.
+    """
+    return [_to_pixels(frame) for frame in _transcode(frames, rate_factor)]
+
+
+def _transcode(frames: list[Pixels], rate_factor: int) -> "list[VideoFrame]":
+    """Return the frames after x264 and FFmpeg's decoder."""
     encoder, decoder = _open_codecs(frames[0].shape[:2], rate_factor)
     from av import VideoFrame  # after `_open_codecs`, which says how to get PyAV
 
@@ -100,7 +109,11 @@ def _transcode(frames: list[Pixels], rate_factor: int) -> Pixels:
     decoded += [each for packet in encoder.encode(None) for each in decoder.decode(packet)]
     decoded += decoder.decode(None)
     assert len(decoded) == len(frames)
-    return np.asarray(decoded[-1].to_ndarray(format="rgb24"), np.uint8)
+    return decoded
+
+
+def _to_pixels(frame: "VideoFrame") -> Pixels:
+    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 def _open_codecs(

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from benchmarks import memory, service
+from benchmarks import memory, service, stream
 from benchmarks.server import Server
 
 
@@ -20,6 +20,26 @@ def test_the_table_of_the_service_has_a_row_for_each_number_of_clients(
     head, line, *rows = capsys.readouterr().out.splitlines()
     assert [row.split("|")[1].strip() for row in rows] == ["1", "2"]
     assert {text.count("|") for text in (head, line, *rows)} == {11}
+
+
+@pytest.mark.slow
+def test_the_tables_of_the_stream_have_a_row_for_each_rate_and_each_student(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--seconds", "0.5", "--fps", "10", "30", "--flicker-frames", "2"]
+    monkeypatch.setattr(sys, "argv", ["stream", *arguments])
+
+    stream.main()
+
+    streams, flicker = capsys.readouterr().out.strip().split("\n\n")
+    head, line, *rows = streams.splitlines()
+    cells = [[cell.strip() for cell in row.split("|")] for row in rows]
+    assert [row[1] for row in cells] == ["10", "30"]
+    assert {text.count("|") for text in (head, line, *rows)} == {15}
+    for row in cells:
+        sent, delivered, newer, busy = (int(row[index]) for index in (2, 3, 5, 6))
+        assert sent == delivered + newer + busy > 0
+    assert flicker.count("`paper` student") == flicker.count("`call` student") == 2
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from sharpening.degradation.compression import H264, Jpeg
+from sharpening.degradation.compression import H264, Jpeg, transcode
 from sharpening.errors import DeviceError
 from sharpening.metrics import psnr
 
@@ -80,6 +80,16 @@ def test_the_frames_before_are_seen_in_the_last(piece: Pixels) -> None:
         for pan_px in ((0, 0), (1.5, 0), (0, 1.5), (0, -1.5))
     ]
     assert len({each.tobytes() for each in (alone, *after_others)}) == 5
+
+
+def test_every_frame_of_a_film_comes_out_and_the_last_as_the_damage_has_it(piece: Pixels) -> None:
+    whole = piece[:96, :128]
+
+    frames = transcode([whole, whole[::-1], whole], 30)
+
+    still = H264(rate_factor=30, frames=2, pan_px=(0, 0)).apply(whole)
+    np.testing.assert_array_equal(transcode([whole, whole], 30)[-1], still)
+    assert [psnr(whole, each) > 25 for each in frames] == [True, False, True]
 
 
 def test_without_pyav_the_error_says_how_to_get_it(
