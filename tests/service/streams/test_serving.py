@@ -130,6 +130,13 @@ async def test_a_page_of_another_origin_opens_no_stream(
     assert any(name == b"x-request-id" for name, _ in start["headers"])
 
 
+async def test_a_page_without_an_origin_is_not_the_own_of_a_service_without_a_name(
+    client: httpx.AsyncClient, open_stream: Any
+) -> None:
+    async with open_stream(client, headers={"origin": "null", "host": ""}) as talk:
+        assert (await talk.next())["status"] == 403
+
+
 @pytest.mark.parametrize("origin", ["http://service", "https://service", "HTTPS://SERVICE"])
 async def test_its_own_page_may(client: httpx.AsyncClient, open_stream: Any, origin: str) -> None:
     async with open_stream(client, headers={"origin": origin}) as talk:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import struct
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from service.admission import LEAST_PIXELS
 from service.models import load_models
 from service.resources import set_resources, stop_taking
 from service.settings import Settings
-from service.streams import stream
+from service.streams import stream, work
 
 pytestmark = pytest.mark.anyio
 
@@ -43,6 +44,13 @@ def frame(photograph: np.ndarray, to_raw: ToRaw) -> bytes:
 def ask_app(client: httpx.AsyncClient) -> Any:
     transport: Any = client._transport
     return transport.app
+
+
+async def settle(talk: Any, until: Until) -> None:
+    """Give the application the time to begin what it would begin with what was sent."""
+    await until(lambda: talk.unread_by_app == 0)
+    for _ in range(20):
+        await asyncio.sleep(0.001)
 
 
 async def read_frames(client: httpx.AsyncClient) -> dict[str, float]:
@@ -95,14 +103,50 @@ async def test_frames_sent_one_after_the_other_all_come_back_in_order(
     assert numbers == list(range(8))
 
 
+async def test_a_frame_that_is_ready_early_waits_for_the_one_before(
+    settings: Settings,
+    start_client: StartClient,
+    open_stream: Any,
+    frame: bytes,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second frame runs through the network while the first is still being encoded."""
+    release = threading.Event()
+    order: list[str] = []
+
+    def encode_slowly(image: Any, options: Any) -> bytes:
+        if options.quality == 1:
+            assert release.wait(20)
+        order.append(options.format)
+        return b""
+
+    monkeypatch.setattr(work, "encode_frame", encode_slowly)
+    two = settings.model_copy(update={"codec_workers": 2})
+    async with start_client(two) as client, open_stream(client, "format=jpeg&quality=1") as talk:
+        await talk.next()
+        talk.send(frame)
+        talk.send('{"format": "webp", "quality": 2}')
+        await until(lambda: talk.unread_by_app == 0)
+        talk.send(frame)
+        await until(lambda: order == ["webp"])
+        release.set()
+        answers = [await talk.read() for _ in range(2)]
+
+    assert order == ["webp", "jpeg"]
+    assert [(each["sequence"], each["format"]) for each in answers] == [(0, "jpeg"), (1, "webp")]
+
+
 async def test_only_the_newest_frame_waits_and_the_others_are_told_of(
-    held: httpx.AsyncClient, open_stream: Any, stalled: Any, frame: bytes
+    held: httpx.AsyncClient, open_stream: Any, stalled: Any, frame: bytes, until: Until
 ) -> None:
     async with open_stream(held) as talk:
         await talk.next()
         talk.send(frame)
         assert await asyncio.to_thread(stalled.entered.wait, 20)
-        for _ in range(4):
+        talk.send(frame)
+        await settle(talk, until)
+        for _ in range(3):
             talk.send(frame)
         dropped = [await talk.read() for _ in range(3)]
         stalled.release.set()
@@ -127,9 +171,10 @@ async def test_the_next_frame_runs_while_one_is_not_read_yet_and_no_more_than_th
             talk.send(frame)
             await until(lambda: talk.unread_by_app == 0)
         await until(lambda: admission.admitted == 2 and admission.in_flight_pixels == 0)
-        for _ in range(50):
-            talk.send(frame)
-        await until(lambda: talk.unread_by_app == 0)
+        for count in (1, 49):
+            for _ in range(count):
+                talk.send(frame)
+            await settle(talk, until)
         admitted = admission.admitted
         talk.reading.set()
         told = [await talk.read() for _ in range(52)]
@@ -389,17 +434,21 @@ async def test_a_silent_client_is_closed(
 
 
 async def test_a_client_that_leaves_frees_its_place_and_its_work(
-    held: httpx.AsyncClient, open_stream: Any, stalled: Any, frame: bytes, until: Until
+    held: httpx.AsyncClient, open_stream: Any, stalled: Any, to_raw: ToRaw, until: Until
 ) -> None:
     resources = ask_app(held).state.resources
+    of_two_tiles = to_raw(np.zeros((64, 900, 3), np.uint8))
     async with open_stream(held) as talk:
         await talk.next()
-        talk.send(frame)
+        talk.send(of_two_tiles)
         assert await asyncio.to_thread(stalled.entered.wait, 20)
+        stalled.entered.clear()
         talk.leave()
+        await settle(talk, until)
         stalled.release.set()
         async with asyncio.timeout(20):
             await talk.task
+        assert not stalled.entered.is_set()
 
         assert resources.streams.open == 0
         assert resources.admission.in_flight_pixels == 0
