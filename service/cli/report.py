@@ -63,7 +63,7 @@ class FrameReport:
     def __init__(self, total: int | None, verb: str) -> None:
         self._bar = tqdm(total=total, desc=verb, unit="frame", disable=None)
         self._total = total
-        self._done = 0
+        self.done = 0
         self._begun_s = self._told_s = time.perf_counter()
 
     def warn(self, text: str) -> None:
@@ -72,7 +72,7 @@ class FrameReport:
 
     def count(self) -> None:
         """Count a frame that was done."""
-        self._done += 1
+        self.done += 1
         self._bar.update()
         now_s = time.perf_counter()
         if self._bar.disable and now_s - self._told_s >= _SILENCE_S:
@@ -80,11 +80,11 @@ class FrameReport:
             print(self._tell(now_s - self._begun_s), file=sys.stderr, flush=True)
 
     def _tell(self, passed_s: float) -> str:
-        rate = self._done / passed_s
+        rate = self.done / passed_s
         if self._total is None:
-            return f"{self._done} frames, {rate:.1f} frames/s"
-        left_s = max(0.0, (self._total - self._done) / rate)
-        done = f"{self._done} of about {self._total} frames"
+            return f"{self.done} frames, {rate:.1f} frames/s"
+        left_s = max(0.0, (self._total - self.done) / rate)
+        done = f"{self.done} of about {self._total} frames"
         return f"{done}, {rate:.1f} frames/s, {left_s:.0f} s left"
 
     def __enter__(self) -> Self:

@@ -80,6 +80,8 @@ def _summarise(outcome: Outcome, output: Path, is_stopped: bool) -> str:
         lines.append(f"{outcome.broken} of them damaged, passed on as they came")
     if outcome.lost:
         lines.append(f"{outcome.lost} of them lost: the frame before is shown in their place")
+    if outcome.moved:
+        lines.append(f"{outcome.moved} of them not at their time: {output.suffix} cannot say it")
     if outcome.cut_short is not None:
         lines.append(f"the video ends before it should ({outcome.cut_short})")
     if is_stopped:

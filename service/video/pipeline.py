@@ -54,6 +54,8 @@ class Outcome:
     """Frames with errors in them, which were passed on as they were."""
     lost: int
     """Frames that could not be decoded, in whose place the one before them is shown."""
+    moved: int
+    """Frames whose time the output cannot say to the millisecond."""
     cut_short: str | None
     """Why the source could not be read to its end."""
 
@@ -176,4 +178,6 @@ def _write(
             watcher.count()
         else:
             target.write_packet(item)
-    return Outcome(damages.total(), damages[Damage.BROKEN], damages[Damage.LOST], cut_short)
+    return Outcome(
+        damages.total(), damages[Damage.BROKEN], damages[Damage.LOST], target.moved, cut_short
+    )

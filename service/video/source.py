@@ -29,6 +29,9 @@ from sharpening.errors import VideoError
 Pixels = npt.NDArray[Any]
 
 _USUAL_RATE = Fraction(25)
+_WITHOUT_STAMPS = frozenset({"avi"})
+"""Containers whose packets are counted as they are decoded, not as they are shown."""
+
 _APART_S = 10
 """Streams lie so near to each other in a file that what ends later has been read by then."""
 
@@ -136,6 +139,8 @@ class _Decoder:
         self._context = source.video.codec_context
         self._time_base = source.time_base
         self._step = max(1, round(1 / (source.rate * source.time_base)))
+        self._end = _find_end(source.video)
+        self._has_stamps = source.container.format.name not in _WITHOUT_STAMPS
         self._aspect = source.video.sample_aspect_ratio or Fraction(1)
         self._reader = FrameReader()
         self._awaited: set[int] = set()
@@ -159,6 +164,8 @@ class _Decoder:
         """Yield what the decoder still holds."""
         yield from self._decode(None)
         yield from self._replace_lost(None)
+        if self._last is not None:
+            yield from self._select(self._last, self._end)
 
     def _decode(self, packet: "Packet[Any] | None") -> Iterator[Frame]:
         try:
@@ -174,16 +181,22 @@ class _Decoder:
     def _read(self, stored: VideoFrame) -> Frame:
         orientation = read_orientation(stored)
         aspect = self._aspect
-        stamp = stored.pts
-        if stamp is None:
-            stamp = 0 if self._last is None else self._last.stamp + self._last.duration
         return Frame(
             orientation.turn(self._reader.read(stored)),
-            stamp,
+            self._find_stamp(stored),
             stored.duration or self._step,
             1 / aspect if orientation.is_transposed else aspect,
             Damage.BROKEN if stored.is_corrupt else Damage.NONE,
         )
+
+    def _find_stamp(self, stored: VideoFrame) -> int:
+        """Return the frame's time; frames come in the order in which they are shown."""
+        stamp = stored.pts if self._has_stamps else min(self._awaited, default=None)
+        if self._last is None:
+            return stamp or 0
+        if stamp is None or stamp <= self._last.stamp:
+            return self._last.stamp + self._last.duration
+        return stamp
 
     def _replace_lost(self, before: int | None) -> Iterator[Frame]:
         """Yield the last frame again for each packet that came to nothing before that time.
@@ -199,11 +212,21 @@ class _Decoder:
                 yield from self._keep(replace(self._last, stamp=stamp, damage=Damage.LOST))
 
     def _keep(self, frame: Frame) -> Iterator[Frame]:
-        """Remember the frame, which has the source's time; yield it with the output's if wanted."""
-        self._last = frame
+        """Take the frame as the last, and yield the one before it, which lasts until this one."""
+        before, self._last = self._last, frame
+        if before is not None:
+            yield from self._select(before, frame.stamp)
+
+    def _select(self, frame: Frame, end: int | None) -> Iterator[Frame]:
+        """Yield the frame with the output's time if it is of the span."""
         clock, time_base = self._clock, self._time_base
-        if not clock.is_early(frame.stamp, time_base) and not clock.is_late(frame.stamp, time_base):
-            yield replace(frame, stamp=clock.shift(frame.stamp, time_base))
+        if clock.is_early(frame.stamp, time_base) or clock.is_late(frame.stamp, time_base):
+            return
+        duration = frame.duration if end is None else end - frame.stamp
+        if end == self._end and not 0 < duration <= 2 * max(frame.duration, self._step):
+            duration = frame.duration  # what is said of the end cannot be: the file was cut off
+        stamp = clock.shift(frame.stamp, time_base)
+        yield replace(frame, stamp=stamp, duration=duration)
 
 
 def _demux(source: Source) -> "Iterator[Packet[Stream] | CutShort]":
@@ -256,6 +279,13 @@ def _find_video(container: InputContainer, path: Path) -> VideoStream:
     if chosen.codec_context is None:
         raise VideoError(f"{path}: FFmpeg, as it was built here, has no decoder for its video")
     return chosen
+
+
+def _find_end(video: VideoStream) -> int | None:
+    """Return when the last frame ends, if the file says so."""
+    if video.duration is None:
+        return None
+    return (video.start_time or 0) + video.duration
 
 
 def _find_origin(container: InputContainer) -> Fraction:

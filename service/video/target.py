@@ -31,6 +31,8 @@ _FIXED_RATE = frozenset({"avi", "mxf", "gxf"})
 _MPEG4_TICKS = 65535
 """MPEG-4 Part 2 has 16 bits for the ticks of a second."""
 
+_TOLERANCE_S = Fraction(1, 1000)
+
 _OF_THE_CONTAINER = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
 """Metadata that say how the source was packed."""
 
@@ -59,6 +61,8 @@ class Target:
         self._copies = copies
         self._writer = writer
         self._last: int | None = None
+        self.moved = 0
+        """Frames that are shown more than a millisecond before or after their time."""
 
     def write_frame(self, pixels: Pixels, stamp_s: Fraction, duration_s: Fraction) -> None:
         """Encode the pixels, `(H, W, 3)` RGB, for that time.
@@ -72,6 +76,7 @@ class Target:
         frame.pts = self._last
         frame.time_base = time_base
         frame.duration = round(duration_s / time_base)
+        self.moved += abs(self._last * time_base - stamp_s) > _TOLERANCE_S
         self._container.mux(self._stream.encode(frame))
 
     def write_packet(self, packet: "Packet[Stream]") -> None:
@@ -112,8 +117,9 @@ def open_target(
         except (FFmpegError, ValueError) as error:
             raise VideoError(
                 f"{encoder.name} in {container.format.name} cannot hold this video of "
-                f"{stream.width}x{stream.height} px, {stream.pix_fmt}: {error}; choose another "
-                "codec, or a name that ends otherwise"
+                f"{stream.width}x{stream.height} px, {stream.pix_fmt}: "
+                f"{getattr(error, 'strerror', error)}; choose another codec, or a name that ends "
+                "otherwise"
             ) from error
         target = Target(container, stream, copies, writer)
         yield target, tuple(losses)
@@ -169,6 +175,8 @@ def _add_video(
     context.sample_aspect_ratio = first.aspect
     context.time_base = _choose_time_base(container.format.name, encoder, source)
     context.flags |= Flags.frame_duration
+    if container.format.name == "avi":  # it has no times to say in which order frames are shown
+        context.max_b_frames = 0
     colour = Colour.of(source.video.codec_context)
     colour = adapt_colour(colour, before, after, context.height)
     if encoder.name == "mjpeg":  # JPEG has no other range
