@@ -30,8 +30,8 @@ def run(arguments: Sequence[str]) -> int:
     with (
         open_source(options.input, Span(options.start, options.duration)) as source,
         open_workers(options) as workers,
-        replace_when_done(options.output) as temporary,
         stop_on_signals() as stopped,
+        replace_when_done(options.output) as temporary,
         FrameReport(source.estimate_frames(), "sharpening") as report,
     ):
         outcome = sharpen_video(

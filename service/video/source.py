@@ -18,7 +18,7 @@ from av.codec.context import Flags, ThreadType
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.format import Flags as FormatFlags
-from av.stream import Disposition, Stream
+from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from service.video.colour import FrameReader
@@ -111,7 +111,12 @@ def open_source(path: Path, span: Span) -> Iterator[Source]:
         raise VideoError(f"{path} is not a video that FFmpeg can read: {error.strerror}") from error
     with container:
         video = _find_video(container, path)
-        others = tuple(stream for stream in container.streams if stream is not video)
+        others = tuple(
+            stream
+            for stream in container.streams
+            # what FFmpeg itself discards, such as the text of chapters, it has read by now
+            if stream is not video and stream.discard != Discard.all
+        )
         yield Source(container, video, others, Clock(span, _find_origin(container)))
 
 

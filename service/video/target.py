@@ -259,5 +259,5 @@ def _name_left_out(stream: Stream, container: OutputContainer) -> str:
     codec = "" if stream.codec_context is None else f" ({stream.codec_context.codec.name})"
     return (
         f"stream {stream.index}, {stream.type}{codec}, is left out: {container.format.name} cannot "
-        "hold it; .mkv or the source's own kind may"
+        "hold it as it is; a name that ends as the source's does may"
     )
