@@ -23,7 +23,9 @@ def run(arguments: Sequence[str]) -> int:
         stop_on_signals() as stopped,
         closing(read_latest(camera.read(), stopped)) as frames,
     ):
-        first = next(frames)
+        first = next(frames, None)
+        if first is None:  # told to stop by now
+            return 0
         height, width = first.pixels.shape[:2]
         rate = float(camera.rate)
         with (

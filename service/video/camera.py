@@ -74,17 +74,22 @@ class Camera:
         """Frames a second."""
         return self.video.average_rate or self.video.guessed_rate or _USUAL_RATE
 
-    def read(self, *, sleep: Callable[[float], None] = time.sleep) -> Iterator[Pixels]:
+    def read(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Iterator[Pixels]:
         """Yield upright `(H, W, 3)` RGB uint8; of a file when their time has come, for ever.
 
         Raises `VideoError` if there is none, or no more.
         """
         reader = FrameReader()
         while True:
-            begun_s, count = time.monotonic(), 0
+            begun_s, count = clock(), 0
             for frame in self._decode():
                 if self.is_file:
-                    sleep(max(0.0, begun_s + count / float(self.rate) - time.monotonic()))
+                    sleep(max(0.0, begun_s + count / float(self.rate) - clock()))
                 count += 1
                 yield _make_shallow(read_orientation(frame).turn(reader.read(frame)))
             if not self.is_file or not count:
