@@ -260,6 +260,9 @@ def _move(packet: "Packet[Stream]", clock: Clock) -> "Packet[Stream] | None":
     """Give a packet the output's time; None if it is not of the span."""
     time_base = packet.time_base
     stamp = packet.dts if packet.pts is None else packet.pts
+    if packet.stream.disposition & Disposition.attached_pic:  # shown all the time
+        packet.pts = packet.dts = 0
+        return packet
     if stamp is None or time_base is None:
         return packet
     if clock.is_early(stamp, time_base) or clock.is_late(stamp, time_base):

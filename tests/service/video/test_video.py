@@ -1,5 +1,6 @@
 """`sharpen video` on real files: what is sharper, and all that has to stay as it was."""
 
+import io
 import itertools
 from collections.abc import Callable
 from fractions import Fraction
@@ -9,6 +10,8 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
+from PIL import Image as PillowImage
 
 from benchmarks.clips import (
     BT709,
@@ -398,6 +401,47 @@ def test_a_file_that_is_there_is_replaced_only_when_told(
 
     assert sharpen(tmp_path / "in.mp4", out, "--force") == 0
     assert len(read_frames(out)) == 12
+
+
+def test_a_cover_picture_and_attached_files_stay(tmp_path: Path, sharpen: Sharpen) -> None:
+    plain, album, film = tmp_path / "in.mp4", tmp_path / "album.mp4", tmp_path / "film.mkv"
+    write_clip(plain, pan(160, 96, 4))
+    cover = io.BytesIO()
+    PillowImage.new("RGB", (8, 8)).save(cover, "png")
+    _copy(plain, album, cover=cover.getvalue())
+    _copy(plain, film, attached=b"letters")
+
+    for source in (album, film):
+        out = tmp_path / f"out{source.suffix}"
+        assert sharpen(source, out, "--start", "0.04") == 0
+        with av.open(str(source)) as before, av.open(str(out)) as after:
+            assert [each.type for each in after.streams] == [each.type for each in before.streams]
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        (kept,) = (bytes(each) for each in container.demux(container.streams[2]) if each.size)
+        assert kept == cover.getvalue()
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert container.streams.attachments[0].data == b"letters"
+
+
+def _copy(
+    source: Path, target: Path, *, cover: bytes | None = None, attached: bytes | None = None
+) -> None:
+    """Copy a video and add a PNG picture for its cover, or a font."""
+    with av.open(str(source)) as opened, av.open(str(target), "w") as container:
+        copies: list[Any] = [container.add_stream_from_template(each) for each in opened.streams]
+        if attached is not None:
+            container.add_attachment("letters.ttf", "font/ttf", attached)
+        if cover is not None:
+            picture = container.add_mux_stream("png", width=8, height=8)
+            picture.disposition = Disposition.attached_pic
+            packet = av.Packet(cover)
+            packet.stream, packet.time_base = picture, Fraction(1, 1000)
+            packet.pts = packet.dts = 0
+            container.mux(packet)
+        for packet in opened.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream.index]
+                container.mux(packet)
 
 
 def _rewrite(source: Path, target: Path, replaced: dict[int, bytes]) -> None:
