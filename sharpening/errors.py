@@ -44,6 +44,10 @@ class SizeMismatchError(ImageError):
     """Two pictures that must be compared differ in size; they are never resized."""
 
 
+class VideoError(SharpeningError):
+    """A video or a camera cannot be read, or written as asked."""
+
+
 class WeightsError(SharpeningError):
     """A weights file is missing, damaged or does not match what it says of itself."""
 

@@ -3,20 +3,28 @@
 import os
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _TEMPORARY = ".partial"
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` beside `path`, flush it to the disk, then rename it to `path`."""
+@contextmanager
+def replace_when_done(path: Path) -> Iterator[Path]:
+    """Yield an empty file beside `path` that takes its place in the end, flushed to the disk.
+
+    Its name ends as that of `path` does. If anything is raised, it is removed instead.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_TEMPORARY)
+    descriptor, name = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=f"{_TEMPORARY}{path.suffix}"
+    )
+    os.close(descriptor)
     temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
+        yield temporary
+        with temporary.open("r+b") as file:
             os.fsync(file.fileno())
         temporary.chmod(0o644)
         os.replace(temporary, path)
@@ -25,8 +33,14 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise
 
 
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `data` beside `path`, flush it to the disk, then rename it to `path`."""
+    with replace_when_done(path) as temporary:
+        temporary.write_bytes(data)
+
+
 def remove_leftovers(folder: Path, *, older_than_s: float = 0.0) -> None:
-    """Remove what `write_atomically` left in the folder when its process was killed."""
-    for leftover in folder.glob(f".*{_TEMPORARY}"):
+    """Remove what was left in the folder when a process that wrote a file was killed."""
+    for leftover in folder.glob(f".*{_TEMPORARY}*"):
         if time.time() - leftover.stat().st_mtime >= older_than_s:
             leftover.unlink(missing_ok=True)

@@ -15,6 +15,8 @@ VERBS = {
     "image": "sharpen pictures and folders of them",
     "evaluate": "score the models on pictures whose sharp originals are known",
     "batch": "the same for two folders, a line as soon as a picture is done",
+    "video": "sharpen a video file",
+    "camera": "sharpen a webcam into a virtual camera",
     "bench": "measure how fast each model is",
 }
 
@@ -40,7 +42,7 @@ def _build_parser() -> argparse.ArgumentParser:
     listed = "\n".join(f"  {verb:10} {summary}" for verb, summary in VERBS.items())
     parser = argparse.ArgumentParser(
         prog="sharpen",
-        description="Sharpen photographs: here, or by asking a service.",
+        description="Sharpen photographs and videos: here, or photographs by asking a service.",
         epilog=f"verbs:\n{listed}\n\n`sharpen VERB --help` says more.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -66,6 +68,14 @@ def _run(verb: str, arguments: Sequence[str]) -> int:
             from service.cli import batch
 
             return batch.run(arguments)
+        case "video":
+            from service.cli import video
+
+            return video.run(arguments)
+        case "camera":
+            from service.cli import camera
+
+            return camera.run(arguments)
         case _:
             from service.cli import bench
 

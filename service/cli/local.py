@@ -155,9 +155,14 @@ class _Turns:
 def open_local(settings: Settings) -> Iterator[LocalService]:
     """Load the weights that the settings name; raises what `load_models` raises."""
     store = load_models(settings)
-    initializer = partial(limit_threads, settings.threads_per_worker)
-    with ThreadPoolExecutor(settings.inference_workers, "model", initializer) as threads:
+    with open_threads(settings) as threads:
         yield LocalService(store, settings, threads)
+
+
+def open_threads(settings: Settings) -> ThreadPoolExecutor:
+    """Return threads for networks, as many as the settings say; to be closed in the end."""
+    initializer = partial(limit_threads, settings.threads_per_worker)
+    return ThreadPoolExecutor(settings.inference_workers, "model", initializer)
 
 
 def _check_format_name(name: str | None) -> Format | None:

@@ -1,10 +1,13 @@
 """What a command says while it works and when it is done: on standard error, for people."""
 
 import sys
+import time
 from types import TracebackType
 from typing import Self
 
 from tqdm.auto import tqdm
+
+_SILENCE_S = 5.0
 
 
 class Report:
@@ -41,6 +44,48 @@ class Report:
         if self._bar.disable:
             print(line, file=sys.stderr, flush=True)
         self._bar.update()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+
+
+class FrameReport:
+    """The frames of a video counted: a bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, total: int | None, verb: str) -> None:
+        self._bar = tqdm(total=total, desc=verb, unit="frame", disable=None)
+        self._total = total
+        self.done = 0
+        self._begun_s = self._told_s = time.perf_counter()
+
+    def warn(self, text: str) -> None:
+        """Say at once what is not as one would expect."""
+        self._bar.write(f"sharpen: {text}", file=sys.stderr)
+
+    def count(self) -> None:
+        """Count a frame that was done."""
+        self.done += 1
+        self._bar.update()
+        now_s = time.perf_counter()
+        if self._bar.disable and now_s - self._told_s >= _SILENCE_S:
+            self._told_s = now_s
+            print(self._tell(now_s - self._begun_s), file=sys.stderr, flush=True)
+
+    def _tell(self, passed_s: float) -> str:
+        rate = self.done / passed_s
+        if self._total is None:
+            return f"{self.done} frames, {rate:.1f} frames/s"
+        left_s = max(0.0, (self._total - self.done) / rate)
+        done = f"{self.done} of about {self._total} frames"
+        return f"{done}, {rate:.1f} frames/s, {left_s:.0f} s left"
 
     def __enter__(self) -> Self:
         return self
