@@ -11,15 +11,15 @@ _TEMPORARY = ".partial"
 
 
 @contextmanager
-def replace_when_done(path: Path) -> Iterator[Path]:
+def replace_when_done(path: Path, *, keep_suffix: bool = False) -> Iterator[Path]:
     """Yield an empty file beside `path` that takes its place in the end, flushed to the disk.
 
-    Its name ends as that of `path` does. If anything is raised, it is removed instead.
+    If anything is raised, it is removed instead. Nobody who looks for files of that kind meets it,
+    unless `keep_suffix` lets its name end as that of `path` does, for writers that go by the name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}.", suffix=f"{_TEMPORARY}{path.suffix}"
-    )
+    suffix = _TEMPORARY + path.suffix if keep_suffix else _TEMPORARY
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=suffix)
     os.close(descriptor)
     temporary = Path(name)
     try:

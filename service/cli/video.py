@@ -31,7 +31,7 @@ def run(arguments: Sequence[str]) -> int:
         open_source(options.input, Span(options.start, options.duration)) as source,
         open_workers(options) as workers,
         stop_on_signals() as stopped,
-        replace_when_done(options.output) as temporary,
+        replace_when_done(options.output, keep_suffix=True) as temporary,
         FrameReport(source.estimate_frames(), "sharpening") as report,
     ):
         outcome = sharpen_video(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sharpening.files import write_atomically
+from sharpening.files import replace_when_done, write_atomically
 
 
 def test_file_and_missing_folders_are_made(tmp_path: Path) -> None:
@@ -47,3 +47,16 @@ def test_reader_that_has_the_old_file_open_keeps_it(tmp_path: Path) -> None:
     with path.open("rb") as reader:
         write_atomically(path, b"new")
         assert reader.read() == b"old"
+
+
+def test_file_that_is_being_written_is_none_of_its_kind_yet(tmp_path: Path) -> None:
+    with replace_when_done(tmp_path / "file.bin") as temporary:
+        temporary.write_bytes(b"half")
+        assert list(tmp_path.glob("*.bin")) == []
+    assert [path.name for path in tmp_path.glob("*.bin")] == ["file.bin"]
+
+
+def test_name_tells_the_kind_to_a_writer_that_goes_by_it(tmp_path: Path) -> None:
+    with replace_when_done(tmp_path / "film.mp4", keep_suffix=True) as temporary:
+        assert temporary.suffix == ".mp4"
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
