@@ -10,11 +10,29 @@ from tqdm.auto import tqdm
 _SILENCE_S = 5.0
 
 
-class Report:
+class _Progress:
+    """A bar that is there on a terminal only, and is closed with the block."""
+
+    def __init__(self, total: int | None, verb: str, unit: str) -> None:
+        self._bar = tqdm(total=total, desc=verb, unit=unit, disable=None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+
+
+class Report(_Progress):
     """A progress bar on a terminal, a line for each picture elsewhere; failures at the end."""
 
     def __init__(self, total: int, verb: str) -> None:
-        self._bar = tqdm(total=total, desc=verb, unit="picture", disable=None)
+        super().__init__(total, verb, "picture")
         self._failures: list[str] = []
 
     def add_done(self, line: str) -> None:
@@ -45,23 +63,12 @@ class Report:
             print(line, file=sys.stderr, flush=True)
         self._bar.update()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._bar.close()
-
-
-class FrameReport:
+class FrameReport(_Progress):
     """The frames of a video counted: a bar on a terminal, a line now and then elsewhere."""
 
     def __init__(self, total: int | None, verb: str) -> None:
-        self._bar = tqdm(total=total, desc=verb, unit="frame", disable=None)
+        super().__init__(total, verb, "frame")
         self._total = total
         self.done = 0
         self._begun_s = self._told_s = time.perf_counter()
@@ -86,14 +93,3 @@ class FrameReport:
         left_s = max(0.0, (self._total - self.done) / rate)
         done = f"{self.done} of about {self._total} frames"
         return f"{done}, {rate:.1f} frames/s, {left_s:.0f} s left"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._bar.close()

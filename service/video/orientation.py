@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from av import VideoFrame
 
-Pixels = npt.NDArray[Any]
+from service.video.colour import Pixels
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import av
-import numpy.typing as npt
 from av import Packet, VideoFrame
 from av.codec.context import Flags, ThreadType
 from av.container import InputContainer
@@ -21,12 +20,10 @@ from av.format import Flags as FormatFlags
 from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
-from service.video.colour import FrameReader
+from service.video.colour import FrameReader, Pixels
 from service.video.orientation import read_orientation
 from service.video.span import Clock, Span
 from sharpening.errors import VideoError
-
-Pixels = npt.NDArray[Any]
 
 _USUAL_RATE = Fraction(25)
 _WITHOUT_STAMPS = frozenset({"avi"})
