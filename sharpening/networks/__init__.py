@@ -11,6 +11,7 @@ from sharpening.networks.base import (
     count_parameters,
     move_network,
 )
+from sharpening.networks.dihedral import DihedralStudent
 from sharpening.networks.luminous import LuminousStudent, LuminousTeacher
 from sharpening.networks.mirror import MirrorStudent
 from sharpening.networks.student import Student
@@ -18,6 +19,7 @@ from sharpening.networks.teacher import Teacher
 
 __all__ = [
     "ARCHITECTURES",
+    "DihedralStudent",
     "LuminousStudent",
     "LuminousTeacher",
     "MirrorStudent",
@@ -32,7 +34,14 @@ __all__ = [
 
 ARCHITECTURES: dict[str, type[Network]] = {
     network.architecture: network
-    for network in (MirrorStudent, Student, Teacher, LuminousStudent, LuminousTeacher)
+    for network in (
+        DihedralStudent,
+        MirrorStudent,
+        Student,
+        Teacher,
+        LuminousStudent,
+        LuminousTeacher,
+    )
 }
 
 

@@ -41,10 +41,15 @@ class Network(nn.Module, ABC):
         """Return the sharpened pictures."""
 
 
-def initialise(layer: nn.Conv2d, *, weight_std: float | None = None) -> None:
-    """Draw a convolution's weights for LeakyReLU(0.1), or with a standard deviation; no bias."""
+def initialise(layer: nn.Conv2d, *, gain: float = 1.0, weight_std: float | None = None) -> None:
+    """Draw a convolution's weights for LeakyReLU(0.1), or with a standard deviation; no bias.
+
+    `gain` is what part of the scale that comes in should go out.
+    """
     if weight_std is None:
         nn.init.kaiming_normal_(layer.weight, a=0.1)
+        with torch.no_grad():
+            layer.weight.mul_(gain)
     else:
         nn.init.normal_(layer.weight, std=weight_std)
     if layer.bias is not None:

@@ -23,6 +23,9 @@ NARROW: list[tuple[str, dict[str, Any]]] = [
     ("student", {"channels": 4, "dilations": []}),
     ("mirror-student", {}),
     ("mirror-student", {"channels": 4, "dilations": []}),
+    ("dihedral-student", {}),
+    ("dihedral-student", {"fields": 1, "dilations": [2, 1]}),
+    ("dihedral-student", {"fields": 2, "dilations": []}),
     ("teacher", {"channels": [2, 2, 2]}),
     (
         "teacher",
@@ -35,7 +38,8 @@ NARROW: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(
-    ("architecture", "parameters"), [("student", 12_764), ("mirror-student", 12_182)]
+    ("architecture", "parameters"),
+    [("student", 12_764), ("mirror-student", 12_182), ("dihedral-student", 12_717)],
 )
 def test_student_keeps_below_the_13000_parameters_allowed(
     architecture: str, parameters: int
@@ -54,6 +58,24 @@ def test_a_mirrored_picture_has_a_mirrored_answer(random_network: Build) -> None
     assert (upside_down - answer.flip(2)).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("quarter_turns", range(4))
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_a_picture_laid_any_way_has_its_answer_laid_so(
+    quarter_turns: int, mirrored: bool, random_network: Build
+) -> None:
+    network = random_network("dihedral-student", {"fields": 3, "dilations": [1, 2]}).double()
+
+    def lay(pictures: torch.Tensor) -> torch.Tensor:
+        turned = pictures.rot90(quarter_turns, (2, 3))
+        return turned.flip(3) if mirrored else turned
+
+    blurred = torch.rand(1, 3, 20, 28, dtype=torch.float64)
+    with torch.inference_mode():
+        answer, laid = network(blurred), network(lay(blurred))
+    torch.testing.assert_close(laid, lay(answer))
+    assert (answer - blurred).abs().max() > 1e-3
+
+
 def test_teacher_has_more_than_2500000_parameters() -> None:
     assert count_parameters(build_network("teacher", {})) > 2_500_000
 
@@ -70,6 +92,7 @@ def test_reference_network_has_its_published_size(architecture: str, parameters:
     [
         ("student", (12 * 16 + 4 * 16 * 16 + 16 * 12) * 9 / 4),
         ("mirror-student", (12 * 16 + 9 * 16 * 16 + 16 * 12) * 9 / 4),
+        ("dihedral-student", (48 * 32 + 8 * 32 * 32 + 32 * 48) * 9 / 16),
         ("luminous-student", 3 * 128 * 9 + 128 * 64 + 64 * 3 * 9),
     ],
 )
@@ -89,7 +112,7 @@ def test_multiplications_of_the_teacher_count_at_the_size_where_they_are_done() 
 
 
 def test_every_architecture_is_built_by_the_name_it_carries() -> None:
-    ours = {"student", "mirror-student", "teacher"}
+    ours = {"student", "mirror-student", "dihedral-student", "teacher"}
     assert set(ARCHITECTURES) == ours | {"luminous-student", "luminous-teacher"}
     for name in ARCHITECTURES:
         assert build_network(name, {}).architecture == name
@@ -107,7 +130,8 @@ def test_output_has_the_shape_of_the_input(
 
 
 @pytest.mark.parametrize(
-    ("architecture", "multiple_of"), [("student", 2), ("mirror-student", 2), ("teacher", 8)]
+    ("architecture", "multiple_of"),
+    [("student", 2), ("mirror-student", 2), ("dihedral-student", 4), ("teacher", 8)],
 )
 def test_network_needs_the_multiple_it_declares(
     architecture: str, multiple_of: int, small_teacher: dict[str, Any]
@@ -150,7 +174,9 @@ def measure_reach_px(network: Network, phase: int) -> int:
     return reach
 
 
-@pytest.mark.parametrize("architecture", ["student", "mirror-student", "teacher"])
+@pytest.mark.parametrize(
+    "architecture", ["student", "mirror-student", "dihedral-student", "teacher"]
+)
 def test_fresh_network_hardly_changes_a_picture(architecture: str) -> None:
     torch.manual_seed(0)
     blurred = torch.rand(1, 3, 32, 32)

@@ -18,8 +18,10 @@ from torch import Tensor, fx, nn
 
 from sharpening.errors import WeightsError
 from sharpening.networks import Network
+from sharpening.networks.dihedral import DihedralConv2d, DihedralUnfoldingConv2d
 from sharpening.networks.mirror import MirrorConv2d
 from sharpening.runtimes.torch import restore_network
+from sharpening.symmetry import WAYS
 from sharpening.weights import Precision, Weights
 
 OPSET = 17
@@ -95,6 +97,14 @@ class _Writer:
         self.stored.append(numpy_helper.from_array(np.array(values, np.int64), name))
         return name
 
+    def store_places(self, places: Tensor) -> str:
+        """Store where numbers are taken from, the same places once; returns their name."""
+        array = places.cpu().numpy().astype(np.int32)
+        name = "places." + "x".join(map(str, array.shape))
+        if all(stored.name != name for stored in self.stored):
+            self.stored.append(numpy_helper.from_array(array, name))
+        return name
+
     def reshape(self, name: str, shape: Sequence[int]) -> str:
         """Give the tensor another shape, by one node however often; returns the name of that."""
         output = f"{name}.{'x'.join(map(str, shape))}"
@@ -102,8 +112,9 @@ class _Writer:
             return output
         return self.add("Reshape", [name, self.store_integers(f"{output}.shape", shape)], output)
 
-    def store_parameter(self, name: str, parameter: Tensor) -> str:
+    def store_parameter(self, name: str, parameter: Tensor | None) -> str:
         """Store what was learned, in the precision of the weights file; returns its name."""
+        assert parameter is not None
         array = parameter.detach().cpu().numpy()
         if self._precision == "float32":
             return self.store(name, array)
@@ -223,6 +234,45 @@ _TURN = {"starts": [-1, -1], "ends": [-(2**31), -(2**31)], "axes": [2, 4], "step
 """Swap the channels of each pair, and turn the kernel's columns round."""
 
 
+def _write_dihedral_convolution(
+    writer: _Writer, node: fx.Node, layer: nn.Module | None, inputs: list[str]
+) -> str:
+    """Write the kernels that are stored, and which numbers each of the eight takes from them."""
+    assert isinstance(layer, DihedralConv2d)
+    name = str(node.target)
+    stored = writer.store_parameter(f"{name}.weight", layer.weight)
+    kernels = _add_laid_kernels(writer, stored, layer.weight.shape, layer.places)
+    bias = writer.reshape(writer.store_parameter(f"{name}.bias", layer.bias), [-1, 1])
+    eightfold = writer.add("Concat", [bias] * WAYS, f"{name}.eightfold", axis=1)
+    learned = [kernels, writer.reshape(eightfold, [-1])]
+    return _add_convolution(writer, node.name, layer, [*inputs, *learned])
+
+
+def _write_dihedral_unfolding(
+    writer: _Writer, node: fx.Node, layer: nn.Module | None, inputs: list[str]
+) -> str:
+    assert isinstance(layer, DihedralUnfoldingConv2d)
+    name = str(node.target)
+    swapped = {"perm": [1, 0, 2, 3]}
+    stored = writer.store_parameter(f"{name}.weight", layer.weight)
+    by_field = writer.add("Transpose", [stored], f"{name}.by_field", **swapped)
+    shape = layer.weight.transpose(0, 1).shape
+    laid = _add_laid_kernels(writer, by_field, shape, layer.places)
+    kernels = writer.add("Transpose", [laid], f"{name}.kernels", **swapped)
+    bias = writer.store_parameter(f"{name}.bias", layer.bias)
+    places = writer.store_places(layer.bias_places)
+    biases = writer.add("Gather", [bias, places], f"{name}.biases", axis=0)
+    return _add_convolution(writer, node.name, layer, [*inputs, kernels, biases])
+
+
+def _add_laid_kernels(writer: _Writer, stored: str, shape: Sequence[int], places: Tensor) -> str:
+    """Add what `lay_kernels` does; returns the name of the kernels."""
+    fields, *kernel = shape
+    flat = writer.reshape(stored, [fields, -1])
+    laid = writer.add("Gather", [flat, writer.store_places(places)], f"{stored}.laid", axis=1)
+    return writer.reshape(laid, [-1, *kernel])
+
+
 def _write_leaky_relu(
     writer: _Writer, node: fx.Node, layer: nn.Module | None, inputs: list[str]
 ) -> str:
@@ -263,6 +313,8 @@ def _write_unfold(
 _RULES: dict[Any, _Rule] = {
     nn.Conv2d: _write_convolution,
     MirrorConv2d: _write_mirror_convolution,
+    DihedralConv2d: _write_dihedral_convolution,
+    DihedralUnfoldingConv2d: _write_dihedral_unfolding,
     nn.ReLU: _write_relu,
     F.leaky_relu: _write_leaky_relu,
     F.pixel_unshuffle: _write_fold,

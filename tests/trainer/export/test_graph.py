@@ -106,11 +106,19 @@ def test_every_architecture_has_a_graph(
 
 
 @pytest.mark.parametrize("name", list(RUNS))
-@pytest.mark.parametrize("config", [{"channels": 2}, {"channels": 4, "dilations": []}])
-def test_the_smallest_of_mirrored_students_have_graphs(
-    config: dict[str, Any], name: str, make_weights: Make
+@pytest.mark.parametrize(
+    ("architecture", "config"),
+    [
+        ("mirror-student", {"channels": 2}),
+        ("mirror-student", {"channels": 4, "dilations": []}),
+        ("dihedral-student", {"fields": 1, "dilations": [2]}),
+        ("dihedral-student", {"fields": 2, "dilations": []}),
+    ],
+)
+def test_the_smallest_of_symmetric_students_have_graphs(
+    architecture: str, config: dict[str, Any], name: str, make_weights: Make
 ) -> None:
-    weights = make_weights("mirror-student", config)
+    weights = make_weights(architecture, config)
     runtime = TorchRuntime(restore_network(weights), "cpu")
     assert differ(RUNS[name](build_graph(weights)), runtime, draw_blurred(2, 8, 16)) <= 1
 
