@@ -89,7 +89,6 @@ async def _live(
 ) -> AsyncIterator[None]:
     inference = Inference(
         workers=settings.inference_workers,
-        threads=settings.threads_per_worker,
         codec_workers=settings.codec_workers or count_cpus(),
     )
     start = partial(_become_ready, app, settings, inference, load)

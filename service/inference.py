@@ -37,11 +37,8 @@ def _forget(running: asyncio.Future[Any]) -> None:
 class Inference:
     """Threads in groups: for networks, for decoding and encoding, for looking at headers."""
 
-    def __init__(self, *, workers: int, threads: int, codec_workers: int) -> None:
-        """`threads` is the number of CPU threads of each of the `workers`."""
-        self._models = ThreadPoolExecutor(
-            workers, "model", initializer=limit_threads, initargs=(threads,)
-        )
+    def __init__(self, *, workers: int, codec_workers: int) -> None:
+        self._models = ThreadPoolExecutor(workers, "model")
         self._codec = ThreadPoolExecutor(codec_workers, "codec")
         self._peeks = ThreadPoolExecutor(1, "peek")
         self._running: set[Future[Any]] = set()
@@ -96,10 +93,3 @@ class Inference:
         finally:
             # an error knows this frame, and these know the error: what the work held would stay
             del submitted, running
-
-
-def limit_threads(threads: int) -> None:
-    """Give the networks of this thread so many CPU threads."""
-    import torch  # here and not above: a runtime without PyTorch must not have to load it
-
-    torch.set_num_threads(threads)

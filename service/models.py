@@ -223,14 +223,27 @@ def _load(
             sources[path] = Source(stamp, fallbacks.get(path), str(error))
         else:
             sources[path] = Source(stamp, model)
-            logger.info("loaded %s from %s on %s", model.name, path.name, model.runtime.device)
+            logger.info(
+                "loaded %s from %s: %s on %s in %s",
+                model.name,
+                path.name,
+                model.runtime.name,
+                model.runtime.device,
+                model.runtime.precision,
+            )
     models = {source.model.sha256: source.model for source in sources.values() if source.model}
     return ModelStore(models.values(), profile=settings.profile, sources=sources)
 
 
 def _load_model(path: Path, settings: Settings) -> Model:
     weights = load_weights(path)
-    runtime = choose_runtime(weights, settings.runtime, settings.device)
+    runtime = choose_runtime(
+        weights,
+        settings.runtime,
+        settings.device,
+        precision=settings.precision,
+        threads=settings.threads,
+    )
     return Model(weights.name, weights.sha256, weights.card, runtime, Engine(runtime))
 
 

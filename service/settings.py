@@ -16,7 +16,7 @@ from service.logs import LogFormat
 from service.processors import count_cpus
 from sharpening.codec import MAX_PIXELS
 from sharpening.degradation import PROFILES
-from sharpening.runtimes import RuntimeName
+from sharpening.runtimes import Precision, RuntimeName, Threads
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -45,7 +45,16 @@ class Settings(BaseSettings):
     device: str = Field(
         default="auto", description="auto (CUDA where there is one), cpu or cuda[:N]."
     )
-    runtime: RuntimeName = Field(default="auto", description="What runs the networks.")
+    runtime: RuntimeName = Field(
+        default="auto",
+        description="What runs the networks: auto (torch on a GPU, else openvino), openvino or "
+        "torch.",
+    )
+    precision: Precision = Field(
+        default="auto",
+        description="What networks multiply in: float32, bfloat16, or auto, which is bfloat16 on a "
+        "CPU that has matrix units for it (AMX); pictures of 16 bits are always run in float32.",
+    )
     inference_workers: int = Field(
         default=1, ge=1, description="Pictures that run through a network at the same time."
     )
@@ -206,6 +215,11 @@ class Settings(BaseSettings):
     def threads_per_worker(self) -> int:
         """`inference_threads`, or each worker's share of the CPUs."""
         return self.inference_threads or max(1, count_cpus() // self.inference_workers)
+
+    @property
+    def threads(self) -> Threads:
+        """How networks share the CPUs."""
+        return Threads(self.inference_workers, self.threads_per_worker)
 
     @property
     def max_pixels(self) -> int:

@@ -22,7 +22,7 @@ MEDIA_TYPE = CONTENT_TYPE_LATEST
 
 _TOO_BUSY = 429
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-_MODEL_LABELS = ["name", "sha256", "profile", "role", "runtime", "device"]
+_MODEL_LABELS = ["name", "sha256", "profile", "role", "runtime", "device", "precision"]
 
 AskResources = Callable[[], Resources | None]
 
@@ -139,6 +139,14 @@ def _describe_models(models: tuple[Model, ...]) -> Metric:
     family = GaugeMetricFamily("sharpen_model_info", "A loaded model.", labels=_MODEL_LABELS)
     for model in models:
         card, runtime = model.card, model.runtime
-        values = [model.name, model.sha256, card.profile, card.role, runtime.name, runtime.device]
+        values = [
+            model.name,
+            model.sha256,
+            card.profile,
+            card.role,
+            runtime.name,
+            runtime.device,
+            runtime.precision,
+        ]
         family.add_metric(values, 1)
     return family

@@ -174,6 +174,25 @@ def load_tensors(path: Path) -> Tensors:
     return _parse_tensors(path, _read(path))
 
 
+def check_contract(weights: Weights, actual: Contract) -> None:
+    """Raise `WeightsError` unless the weights declare what their network is."""
+    if actual != weights.card.contract:
+        raise WeightsError(
+            f"{weights.name} declares the contract {weights.card.contract}, but its "
+            f"architecture {weights.card.architecture!r} has {actual}: export it again"
+        )
+
+
+def check_numbers(tensors: Tensors, precision: Precision) -> None:
+    """Raise `WeightsError` unless all tensors are finite and of that precision."""
+    for name, tensor in tensors.items():
+        if tensor.dtype != precision or not np.isfinite(tensor).all():
+            raise WeightsError(
+                f"the tensor {name!r} is {tensor.dtype} or not finite; expected finite "
+                f"{precision}: export the weights again"
+            )
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()

@@ -99,7 +99,8 @@ def _format(speeds: Sequence[Speed]) -> str:
     ]
     lines += [
         f"| {speed.model.name} | {speed.model.parameters:,} "
-        f"| {speed.model.runtime} on {speed.model.device} | {speed.model_ms:.1f} "
+        f"| {speed.model.runtime} on {speed.model.device}, {speed.model.precision} "
+        f"| {speed.model_ms:.1f} "
         f"| {speed.whole_ms:.1f} | {speed.megapixels_per_s:.2f} | {speed.runs} |"
         for speed in speeds
     ]

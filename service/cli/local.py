@@ -25,7 +25,6 @@ from service.client import (
     SharpenOptions,
 )
 from service.client.calls import Source
-from service.inference import limit_threads
 from service.judging import Scores, open_pair
 from service.models import ModelStore, load_models
 from service.negotiation import choose_format
@@ -161,8 +160,7 @@ def open_local(settings: Settings) -> Iterator[LocalService]:
 
 def open_threads(settings: Settings) -> ThreadPoolExecutor:
     """Return threads for networks, as many as the settings say; to be closed in the end."""
-    initializer = partial(limit_threads, settings.threads_per_worker)
-    return ThreadPoolExecutor(settings.inference_workers, "model", initializer)
+    return ThreadPoolExecutor(settings.inference_workers, "model")
 
 
 def _check_format_name(name: str | None) -> Format | None:

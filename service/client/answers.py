@@ -180,6 +180,7 @@ class ModelDescription(_Answer):
     parameters: int
     runtime: str
     device: str
+    precision: str
     metrics: dict[str, JsonValue]
     teacher: str | None
     created: datetime

@@ -26,6 +26,7 @@ class ModelDescription(BaseModel):
     parameters: int
     runtime: str
     device: str
+    precision: str = Field(description="What it multiplies in.")
     metrics: dict[str, JsonValue] = Field(description="As measured at export, each defined.")
     teacher: str | None = Field(description="SHA-256 of the teacher it was distilled from.")
     created: datetime
@@ -77,6 +78,7 @@ def _describe(model: Model, names: list[str], refused: str | None) -> ModelDescr
         parameters=card.contract.parameters,
         runtime=model.runtime.name,
         device=model.runtime.device,
+        precision=model.runtime.precision,
         metrics=card.metrics,
         teacher=card.teacher,
         created=card.created,

@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import Image as PillowImage
 
-from sharpening.codec import avif, png, tiff
+from sharpening.codec import avif, jpeg, png, tiff
 from sharpening.codec.colour import ink_to_srgb, separate_picture
 from sharpening.codec.exif import detach_orientation, exif_of_tiff, read_orientation
 from sharpening.codec.failures import FAILURES
@@ -76,6 +76,8 @@ def _decode_tiff(data: bytes, max_pixels: int) -> Image:
 
 def _decode_by_pillow(data: bytes, format_: Format, max_pixels: int) -> Image:
     source = open_picture(data, format_, max_pixels)
+    if jpeg.is_plain(data, source):
+        return _read_jpeg(data, source)
     is_lossy = format_ == "png" and png.is_lossy_in_pillow(source)
     source.load()
     icc_profile = _read_icc_profile(source.info)
@@ -90,6 +92,13 @@ def _decode_by_pillow(data: bytes, format_: Format, max_pixels: int) -> Image:
     ):  # which Pillow tells of opaque ones only
         stored = replace(stored, greyscale=True)
     return stored.turned(orientation)
+
+
+def _read_jpeg(data: bytes, header: PillowImage.Image) -> Image:
+    icc_profile = _read_icc_profile(header.info)
+    orientation, exif = _read_exif(header.info)
+    pixels = jpeg.read_pixels(data)
+    return Image(pixels, format="jpeg", icc_profile=icc_profile, exif=exif).turned(orientation)
 
 
 def _take_apart(

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from pydantic import ValidationError
-
+from sharpening.architectures import read_config
 from sharpening.errors import WeightsError
 from sharpening.networks.base import (
     Network,
@@ -56,9 +55,4 @@ def build_network(architecture: str, config: dict[str, Any]) -> Network:
             f"unknown architecture {architecture!r}; expected one of {sorted(ARCHITECTURES)}: "
             "use weights made by this version"
         )
-    try:
-        return network(network.config_type.model_validate(config))
-    except ValidationError as error:
-        raise WeightsError(
-            f"architecture {architecture!r} does not take the configuration {config}: {error}"
-        ) from error
+    return network(read_config(network.config_type, architecture, config))

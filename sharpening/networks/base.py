@@ -4,15 +4,10 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-
-class NetworkConfig(BaseModel):
-    """The numbers that a network is built from; they travel in its weights file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from sharpening.architectures import NetworkConfig
 
 
 class Network(nn.Module, ABC):

@@ -8,14 +8,12 @@ network of 13,000 parameters can be eight times as large as a plain one; ours sp
 at quarter size, where 32 channels take half the time of 16 at half size for as many operations.
 """
 
-from typing import Annotated
-
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
-from sharpening.networks.base import Network, NetworkConfig, initialise
+from sharpening.architectures import DihedralStudentConfig
+from sharpening.networks.base import Network, initialise
 from sharpening.symmetry import (
     WAYS,
     place_field_kernel,
@@ -23,17 +21,10 @@ from sharpening.symmetry import (
     place_folded_kernel,
 )
 
-_FOLD = 4
+_FOLD = DihedralStudentConfig.fold
 _FOLDED_CHANNELS = 3 * _FOLD**2
 _BODY_GAIN = 1 / 3
 """Of what keeps a plain convolution's scale: the skips add up."""
-
-
-class DihedralStudentConfig(NetworkConfig):
-    """Fields of eight channels, and each body convolution's dilation; 12,717 parameters."""
-
-    fields: int = Field(default=4, ge=1)
-    dilations: tuple[Annotated[int, Field(ge=1)], ...] = (1, 1, 1, 1, 1, 1, 1, 1)
 
 
 class DihedralConv2d(nn.Conv2d):
@@ -114,7 +105,7 @@ class DihedralStudent(Network):
 
     @property
     def receptive_field_px(self) -> int:
-        return _FOLD * (2 + sum(self.config.dilations)) + _FOLD - 1
+        return self.config.receptive_field_px
 
     def forward(self, blurred: Tensor) -> Tensor:
         features = F.leaky_relu(self.head(F.pixel_unshuffle(blurred, _FOLD)), 0.1)

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from sharpening.networks.base import Network, NetworkConfig
+from sharpening.architectures import NetworkConfig
+from sharpening.networks.base import Network
 
 
 class _PlainConvolutions(Network):

@@ -8,26 +8,17 @@ half, and the parameters of a network reach for one of twice the depth. Otherwis
 with skips around its convolutions.
 """
 
-from typing import Annotated
-
 import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
-from sharpening.networks.base import Network, NetworkConfig, initialise
+from sharpening.architectures import MirrorStudentConfig
+from sharpening.networks.base import Network, initialise
 
-_FOLD = 2
+_FOLD = MirrorStudentConfig.fold
 _FOLDED_CHANNELS = 3 * _FOLD**2
 _BODY_STD = 0.04
 """A third of what keeps a plain convolution's scale: the skips add up."""
-
-
-class MirrorStudentConfig(NetworkConfig):
-    """Width, and each body convolution's dilation; the default has 12,182 parameters."""
-
-    channels: int = Field(default=16, ge=2, multiple_of=2)
-    dilations: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 1, 2, 1, 2, 1, 2, 1)
 
 
 class MirrorConv2d(nn.Conv2d):
@@ -78,7 +69,7 @@ class MirrorStudent(Network):
 
     @property
     def receptive_field_px(self) -> int:
-        return _FOLD * (2 + sum(self.config.dilations)) + _FOLD - 1
+        return self.config.receptive_field_px
 
     def forward(self, blurred: Tensor) -> Tensor:
         features = F.leaky_relu(self.head(F.pixel_unshuffle(blurred, _FOLD)), 0.1)

@@ -7,23 +7,14 @@ The inner convolutions are dilated (https://arxiv.org/abs/1511.07122): to undo b
 far, and that costs neither a parameter nor a multiplication.
 """
 
-from typing import Annotated
-
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
-from sharpening.networks.base import Network, NetworkConfig, initialise
+from sharpening.architectures import StudentConfig
+from sharpening.networks.base import Network, initialise
 
-_FOLD = 2
+_FOLD = StudentConfig.fold
 _FOLDED_CHANNELS = 3 * _FOLD**2
-
-
-class StudentConfig(NetworkConfig):
-    """Width, and each body convolution's dilation; the default has 12,764 parameters."""
-
-    channels: int = Field(default=16, ge=1)
-    dilations: tuple[Annotated[int, Field(ge=1)], ...] = (1, 2, 2, 1)
 
 
 class Student(Network):
@@ -51,7 +42,7 @@ class Student(Network):
 
     @property
     def receptive_field_px(self) -> int:
-        return _FOLD * (2 + sum(self.config.dilations)) + _FOLD - 1
+        return self.config.receptive_field_px
 
     def forward(self, blurred: Tensor) -> Tensor:
         features = F.leaky_relu(self.head(F.pixel_unshuffle(blurred, _FOLD)), 0.1)

@@ -6,27 +6,14 @@ Ours differs in that most parameters sit at eighth size: that makes it several t
 train and to ask than a flat network of as many, which decides on a machine without a GPU.
 """
 
-from typing import Annotated
-
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
-from sharpening.networks.base import Network, NetworkConfig, initialise
+from sharpening.architectures import TeacherConfig
+from sharpening.networks.base import Network, initialise
 
-_FOLD = 2
+_FOLD = TeacherConfig.fold
 _FOLDED_CHANNELS = 3 * _FOLD**2
-
-_Positive = Annotated[int, Field(ge=1)]
-
-
-class TeacherConfig(NetworkConfig):
-    """Channels at half, quarter and eighth size and residual blocks on the way down and up."""
-
-    channels: tuple[_Positive, _Positive, _Positive] = (48, 80, 128)
-    blocks_down: tuple[_Positive, _Positive] = (3, 2)
-    blocks_middle: _Positive = 7
-    blocks_up: tuple[_Positive, _Positive] = (5, 3)
 
 
 class ResidualBlock(nn.Module):
@@ -49,7 +36,7 @@ class Teacher(Network):
 
     architecture = "teacher"
     config_type = TeacherConfig
-    multiple_of = 8
+    multiple_of = TeacherConfig.multiple_of
     config: TeacherConfig
 
     def __init__(self, config: TeacherConfig | None = None) -> None:
@@ -71,11 +58,7 @@ class Teacher(Network):
 
     @property
     def receptive_field_px(self) -> int:
-        down, up = self.config.blocks_down, self.config.blocks_up
-        at_half = 2 + 2 * (down[0] + up[0])
-        at_quarter = 2 * (down[1] + up[1])
-        at_eighth = 2 * self.config.blocks_middle
-        return 2 * at_half + 4 * at_quarter + 8 * at_eighth + self.multiple_of - 1
+        return self.config.receptive_field_px
 
     def forward(self, blurred: Tensor) -> Tensor:
         half = self.half_down(self.head(F.pixel_unshuffle(blurred, _FOLD)))

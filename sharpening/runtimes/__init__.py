@@ -3,7 +3,20 @@
 A runtime never knows tiles, HTTP, or files other than the weights handed to it.
 """
 
-from sharpening.runtimes.base import Runtime
-from sharpening.runtimes.chooser import RuntimeName, choose_runtime
+from sharpening.runtimes.base import ComputePrecision, Runtime, Threads
+from sharpening.runtimes.chooser import (
+    Precision,
+    RuntimeName,
+    choose_runtime,
+    multiplies_bfloat16,
+)
 
-__all__ = ["Runtime", "RuntimeName", "choose_runtime"]
+__all__ = [
+    "ComputePrecision",
+    "Precision",
+    "Runtime",
+    "RuntimeName",
+    "Threads",
+    "choose_runtime",
+    "multiplies_bfloat16",
+]

@@ -1,15 +1,31 @@
-"""What the engine needs of a runtime."""
+"""What the engine needs of a runtime, and what a runtime may be given."""
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 Batch = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
+ComputePrecision = Literal["float32", "bfloat16"]
+"""What convolutions multiply in; sums are always float32."""
+
+
+@dataclass(frozen=True)
+class Threads:
+    """How many runs may go on at once, and how many CPU threads each has; 0 takes all cores."""
+
+    runs: int = 1
+    each: int = 0
+
+
+ONE_RUN = Threads()
+"""One run at a time, on all cores."""
+
 
 class Runtime(Protocol):
-    """Runs one network on batches of pictures."""
+    """Runs one network on batches of pictures. May be asked by several threads at once."""
 
     @property
     def name(self) -> str:
@@ -18,6 +34,10 @@ class Runtime(Protocol):
     @property
     def device(self) -> str:
         """Where it runs, such as `cpu` or `cuda:0`."""
+
+    @property
+    def precision(self) -> ComputePrecision:
+        """What it multiplies in."""
 
     @property
     def receptive_field_px(self) -> int:

@@ -5,8 +5,8 @@ import torch
 
 from sharpening.errors import DeviceError, WeightsError
 from sharpening.networks import Network, build_network, count_parameters, move_network
-from sharpening.runtimes.base import Batch
-from sharpening.weights import Contract, Precision, Tensors, Weights
+from sharpening.runtimes.base import Batch, ComputePrecision
+from sharpening.weights import Contract, Tensors, Weights, check_contract, check_numbers
 
 
 class TorchRuntime:
@@ -15,16 +15,29 @@ class TorchRuntime:
     name = "torch"
 
     def __init__(
-        self, network: Network, device: str = "auto", *, low_precision: bool = False
+        self,
+        network: Network,
+        device: str = "auto",
+        *,
+        low_precision: bool = False,
+        threads: int = 0,
     ) -> None:
-        """`low_precision` runs convolutions in bfloat16: quick where the device has it, inexact."""
+        """`low_precision` runs convolutions in bfloat16: quick where the device has it, inexact.
+
+        `threads` is the number of CPU threads of a run; 0 leaves it to PyTorch.
+        """
         self._low_precision = low_precision
+        self._threads = threads
         self._device = choose_device(device)
         self._network = move_network(network, self._device).eval()
 
     @property
     def device(self) -> str:
         return str(self._device)
+
+    @property
+    def precision(self) -> ComputePrecision:
+        return "bfloat16" if self._low_precision else "float32"
 
     @property
     def receptive_field_px(self) -> int:
@@ -36,6 +49,8 @@ class TorchRuntime:
 
     @torch.inference_mode()
     def run(self, batch: Batch) -> Batch:
+        if self._threads:
+            torch.set_num_threads(self._threads)  # of the calling thread's runs alone
         largest = int(np.iinfo(batch.dtype).max)
         # PyTorch wants memory it may write to; pictures that are memory-mapped are not
         writable = np.require(batch, requirements=["C", "W"])
@@ -74,13 +89,8 @@ def restore_network(weights: Weights) -> Network:
     Raises `WeightsError` if the tensors or the contract do not fit the architecture.
     """
     network = build_network(weights.card.architecture, dict(weights.card.config))
-    actual = describe_contract(network)
-    if actual != weights.card.contract:
-        raise WeightsError(
-            f"{weights.name} declares the contract {weights.card.contract}, but its "
-            f"architecture {weights.card.architecture!r} has {actual}: export it again"
-        )
-    _check_numbers(weights.tensors, weights.card.precision)
+    check_contract(weights, describe_contract(network))
+    check_numbers(weights.tensors, weights.card.precision)
     return restore_tensors(network, weights.tensors)
 
 
@@ -90,7 +100,7 @@ def restore_tensors(network: Network, tensors: Tensors) -> Network:
     Raises `WeightsError` unless all of them fit.
     """
     halves = all(tensor.dtype == np.float16 for tensor in tensors.values())
-    _check_numbers(tensors, "float16" if halves else "float32")
+    check_numbers(tensors, "float16" if halves else "float32")
     state = {name: torch.from_numpy(tensor.astype(np.float32)) for name, tensor in tensors.items()}
     try:
         network.load_state_dict(state, strict=True)
@@ -100,15 +110,6 @@ def restore_tensors(network: Network, tensors: Tensors) -> Network:
             "use weights made for it"
         ) from error
     return network
-
-
-def _check_numbers(tensors: Tensors, precision: Precision) -> None:
-    for name, tensor in tensors.items():
-        if tensor.dtype != precision or not np.isfinite(tensor).all():
-            raise WeightsError(
-                f"the tensor {name!r} is {tensor.dtype} or not finite; expected finite "
-                f"{precision}: export the weights again"
-            )
 
 
 def describe_contract(network: Network) -> Contract:

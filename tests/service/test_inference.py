@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-import torch
 
 from service.inference import Inference
 from service.logs import request_id
@@ -18,7 +17,7 @@ PATIENCE_S = 20
 
 @pytest.fixture
 def inference() -> Iterator[Inference]:
-    inference = Inference(workers=1, threads=1, codec_workers=1)
+    inference = Inference(workers=1, codec_workers=1)
     yield inference
     inference.close(patience_s=PATIENCE_S)
 
@@ -75,16 +74,6 @@ async def test_error_of_the_work_reaches_the_caller(inference: Inference) -> Non
 
     with pytest.raises(LookupError, match="as planned"):
         await inference.run_model(fail)
-
-
-async def test_threads_of_a_worker_are_limited() -> None:
-    before = torch.get_num_threads()
-    inference = Inference(workers=1, threads=1, codec_workers=1)
-    try:
-        assert (await inference.run_model(torch.get_num_threads)).value == 1
-    finally:
-        inference.close(patience_s=PATIENCE_S)
-        torch.set_num_threads(before)
 
 
 async def test_work_that_is_cancelled_holds_its_caller_until_its_thread_is_free(
@@ -192,7 +181,7 @@ async def test_threads_know_for_which_request_they_work(inference: Inference) ->
 
 
 async def test_closing_waits_no_longer_than_it_is_told_to() -> None:
-    inference = Inference(workers=1, threads=1, codec_workers=1)
+    inference = Inference(workers=1, codec_workers=1)
     entered, release = threading.Event(), threading.Event()
 
     def work() -> bool:

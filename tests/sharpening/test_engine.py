@@ -178,9 +178,11 @@ def test_whoever_is_asked_before_each_tile_can_stop_the_work() -> None:
 
 
 def test_default_tile_has_room_for_many_halos() -> None:
-    assert Engine(LocalMaximum()).tile_px == 512
+    assert Engine(LocalMaximum()).tile_px == 1920
     wide = Engine(LocalMaximum(declared_px=195, multiple_of=8))
-    assert (wide.halo_px, wide.tile_px) == (200, 1200)
+    assert (wide.halo_px, wide.tile_px) == (200, 1920)
+    wider = Engine(LocalMaximum(declared_px=395, multiple_of=8))
+    assert (wider.halo_px, wider.tile_px) == (400, 2400)
 
 
 def test_tile_and_halo_are_rounded_up_to_the_grid() -> None:

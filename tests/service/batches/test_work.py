@@ -88,7 +88,7 @@ async def test_files_are_looked_at_one_pair_at_a_time_and_read_again_in_their_pl
         seen.append((gate.looking.locked(), admission.in_flight_pixels > 0))
         return cut_off
 
-    inference = Inference(workers=1, threads=1, codec_workers=1)
+    inference = Inference(workers=1, codec_workers=1)
     models: Any = {"student": SimpleNamespace(card=SimpleNamespace(degradation=None))}
     judge = Judge(models, inference, gate, LEAST_PIXELS, "id", lambda _work: None)
     entry = Entry("a.png", [File("reference", "a.png", read)], [], blur=True)

@@ -87,7 +87,7 @@ async def test_what_holds_now_is_shown(client: httpx.AsyncClient) -> None:
     assert figures[name("sharpen_in_flight_megapixels")] == 0
     assert figures[name("sharpen_queued_megapixels")] == 0
     assert figures[name("sharpen_refused_weights_files")] == 0
-    members = ("name", "sha256", "profile", "role", "runtime", "device")
+    members = ("name", "sha256", "profile", "role", "runtime", "device", "precision")
     labels = {member: student[member] for member in members}
     assert figures[name("sharpen_model_info", **labels)] == 1
     assert figures[name("process_resident_memory_bytes")] > 1e6

@@ -18,7 +18,8 @@ async def test_each_model_is_listed_as_its_file_says(
     assert student["sha256"] == digest
     assert student["name"] == f"student@{digest[:12]}"
     assert student["names"] == ["paper/student", "student", f"student@{digest[:12]}"]
-    assert student["runtime"] == "torch"
+    assert student["runtime"] == "openvino"
+    assert student["precision"] in ("float32", "bfloat16")
     assert student["device"] == "cpu"
     assert student["metrics"] == {"psnr": 30.0}
     assert student["licence"] == "MIT"

@@ -119,8 +119,20 @@ class TestColours:
         assert (image.format, image.bit_depth, image.greyscale) == (format_, 8, False)
         assert image.alpha is None
 
-    def test_jpeg_gives_what_pillow_decodes(self, photograph: Pixels) -> None:
-        data = save_pixels(photograph, "jpeg")
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"subsampling": "4:2:0"},
+            {"subsampling": "4:4:4", "quality": 98},
+            {"progressive": True},
+            {"keep_rgb": True},
+            {"restart_marker_rows": 1},
+        ],
+    )
+    def test_jpeg_gives_what_pillow_decodes(
+        self, options: dict[str, Any], photograph: Pixels
+    ) -> None:
+        data = save_pixels(photograph[:-1, :-3], "jpeg", **options)
         expected = np.asarray(PillowImage.open(io.BytesIO(data)))
         image = decode(data)
         np.testing.assert_array_equal(image.pixels, expected)

@@ -1,7 +1,7 @@
-"""Runtimes turn integers into integers by way of the network, and refuse what is not there."""
+"""PyTorch turns integers into integers by way of the network, and refuses what is not there."""
 
 from collections.abc import Callable
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,12 @@ import torch
 
 from sharpening.errors import DeviceError, WeightsError
 from sharpening.networks import Network, build_network
-from sharpening.runtimes import choose_runtime
 from sharpening.runtimes.torch import (
     TorchRuntime,
     choose_device,
     describe_contract,
     restore_tensors,
 )
-from sharpening.weights import Card, load_weights, save_weights
 
 Build = Callable[..., Network]
 
@@ -77,20 +75,18 @@ def test_runtime_declares_what_its_network_does(random_network: Build) -> None:
     runtime = TorchRuntime(random_network("student"), "cpu")
     assert (runtime.name, runtime.device) == ("torch", "cpu")
     assert (runtime.receptive_field_px, runtime.multiple_of) == (17, 2)
+    assert runtime.precision == "float32"
 
 
-def test_chosen_runtime_runs_the_network_of_the_file(
-    tmp_path: Path, random_network: Build, make_card: Callable[[Network], Card]
-) -> None:
-    network = random_network("student")
-    path = tmp_path / "student.safetensors"
-    tensors = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    save_weights(path, tensors, make_card(network))
-    batch = make_batch(np.uint8)
-    expected = TorchRuntime(network, "cpu").run(batch)
-    for name in ("auto", "torch"):
-        runtime = choose_runtime(load_weights(path), name, "cpu")
-        np.testing.assert_array_equal(runtime.run(batch), expected)
+def test_a_run_has_so_many_threads_and_other_threads_keep_theirs(random_network: Build) -> None:
+    def measure(threads: int) -> int:
+        TorchRuntime(random_network("student"), "cpu", threads=threads).run(make_batch(np.uint8))
+        return torch.get_num_threads()
+
+    here = torch.get_num_threads()
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(measure, 3).result() == 3
+    assert torch.get_num_threads() == here
 
 
 def test_contract_says_what_the_network_is() -> None:
