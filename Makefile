@@ -5,15 +5,17 @@ PIP_FLAGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+COMMA := ,
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(PIP_FLAGS)
 
 # Only from make's own command line: an environment's HOST is another's, and SHARPEN_HOST is ours.
 SERVE_OPTIONS = $(if $(filter command,$(origin HOST)),--host '$(HOST)') \
 	$(if $(filter command,$(origin PORT)),--port '$(PORT)')
 
-.PHONY: serve test check format results install-trainer clean
+.PHONY: serve test bench check format results install-trainer clean
 
-serve: $(VENV)/.installed-service
+# With PyTorch where there is an NVIDIA GPU for it to run on; without one OpenVINO runs the networks.
+serve: $(VENV)/.installed-$(if $(shell command -v nvidia-smi),service-on-gpu,service)
 	$(BIN)/python -m service $(SERVE_OPTIONS)
 
 test: $(VENV)/.installed-dev
@@ -28,6 +30,12 @@ check: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# How fast, beside what else there is: make bench [DATA=FOLDER OF TEST SETS] [LUMINOUS=FILE]
+bench: $(VENV)/.installed-bench
+	$(BIN)/python -m benchmarks.engine --output build/bench $(if $(DATA),--data '$(DATA)') \
+		$(if $(LUMINOUS),--luminous '$(LUMINOUS)')
+	$(BIN)/python -m benchmarks.service --clients 1 4 --litserve
 
 # Every figure of weights/README.md, from the shipped files: make results DATA=FOLDER OF TEST SETS.
 # LUMINOUS=FILE, the published weights of `luminous-student`, adds its row.
@@ -54,5 +62,5 @@ $(BIN)/python:
 
 # What is installed besides the core; an editable install, so that the code runs as it stands here.
 $(VENV)/.installed-%: pyproject.toml constraints.txt | $(BIN)/python
-	$(INSTALL) --editable '.[$*]'
+	$(INSTALL) --editable '.[$(subst service-on-gpu,service$(COMMA)torch,$*)]'
 	@touch $@

@@ -3,6 +3,8 @@
 import argparse
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +17,7 @@ import httpx
 
 REPOSITORY = Path(__file__).parents[1]
 _START_S = 120
-_LOOK_S = 0.1
+_LOOK_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Server:
     process: subprocess.Popen[bytes]
     url: str
     log: Path
+    ready_after_s: float
+    """From the start of the process until it said that it was ready."""
 
     def read_memory(self, entry: str = "VmRSS") -> int:
         """Return bytes of memory: what it has now, or with `VmHWM` the most it ever had; Linux."""
@@ -79,18 +83,45 @@ def start_server(log: Path, **settings: str) -> Iterator[Server]:
         process.wait()
 
 
+@contextmanager
+def start_litserve(weights: Path) -> Iterator[str]:
+    """Start `benchmarks.litserve_app` on a free port and yield its address; kill it later."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["-m", "benchmarks.litserve_app", f"--port={port}", f"--weights={weights}"]
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline_s = time.monotonic() + _START_S
+        while not _answers(f"{url}/health"):
+            if time.monotonic() > deadline_s or process.poll() is not None:
+                raise RuntimeError("LitServe did not become ready")
+            time.sleep(_LOOK_S)
+        yield url
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # its workers are processes of their own
+        process.wait()
+
+
 def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> Server:
-    deadline_s = time.monotonic() + _START_S
-    while time.monotonic() < deadline_s and process.poll() is None:
+    begun_s = time.monotonic()
+    while time.monotonic() < begun_s + _START_S and process.poll() is None:
         listening = re.search(r"running on (http://\S+)", log.read_text())
-        if listening and _is_ready(listening[1]):
-            return Server(process, listening[1], log)
+        if listening and _answers(f"{listening[1]}/health/ready"):
+            return Server(process, listening[1], log, time.monotonic() - begun_s)
         time.sleep(_LOOK_S)
     raise RuntimeError(f"the server did not become ready: {log.read_text()}")
 
 
-def _is_ready(url: str) -> bool:
+def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health/ready", timeout=_START_S).status_code == 200
+        return httpx.get(url, timeout=_START_S).status_code == 200
     except httpx.TransportError:
         return False

@@ -30,6 +30,7 @@ from service.telemetry import Telemetry
 from service.traffic import Store, TrafficLimit
 from service.upkeep import return_memory_when_idle
 from sharpening.errors import SharpeningError
+from sharpening.memory import return_freed_memory
 
 logger = logging.getLogger(__name__)
 
@@ -122,8 +123,16 @@ async def _tend(app: FastAPI) -> None:
     resources = ask_resources(app)
     if resources is not None:
         await asyncio.gather(
-            app.state.renewal.watch(resources), return_memory_when_idle(resources.admission)
+            app.state.renewal.watch(resources),
+            return_memory_when_idle(resources.admission, partial(_return_memory, app)),
         )
+
+
+def _return_memory(app: FastAPI) -> None:
+    if (resources := ask_resources(app)) is not None:
+        for model in resources.models.models:
+            model.runtime.free_memory()
+    return_freed_memory()
 
 
 async def _try(start: Callable[[], Awaitable[None]], give_up: Callable[[], None]) -> None:

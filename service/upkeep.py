@@ -4,18 +4,17 @@ import asyncio
 from collections.abc import Callable
 
 from service.admission import Admission
-from sharpening.memory import return_freed_memory
 
-LOOK_S = 5.0
+LOOK_S = 30.0
 
 
 async def return_memory_when_idle(
     admission: Admission,
+    return_memory: Callable[[], object],
     *,
     look_s: float = LOOK_S,
-    return_memory: Callable[[], object] = return_freed_memory,
 ) -> None:
-    """Return what was freed once no picture has been there from one look to the next, for ever.
+    """Call `return_memory` once no picture has been there from one look to the next, for ever.
 
     While there is work it is kept, so that the next tile need not ask for it again.
     """

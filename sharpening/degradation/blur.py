@@ -11,8 +11,6 @@ from typing import Annotated, Literal
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy.ndimage import gaussian_filter
-from scipy.signal import oaconvolve
 
 from sharpening.degradation.pixels import Pixels, Value, round_pixels
 
@@ -30,6 +28,8 @@ class GaussianBlur(Value):
 
     def apply(self, pixels: Pixels) -> Pixels:
         """Return `pixels`, `(H, W, 3)` uint8, blurred."""
+        from scipy.ndimage import gaussian_filter  # here: loading it takes longer than all else
+
         sigma = (self.sigma_px, self.sigma_px, 0)
         return round_pixels(gaussian_filter(pixels.astype(np.float32), sigma))
 
@@ -90,6 +90,8 @@ def draw_line(length_px: float, angle_degrees: float) -> Kernel:
 
 
 def _convolve(pixels: Pixels, kernel: Kernel) -> Pixels:
+    from scipy.signal import oaconvolve  # here, for the same reason
+
     reach = kernel.shape[0] // 2
     padded = np.pad(pixels, ((reach, reach), (reach, reach), (0, 0)), mode="symmetric")
     window = kernel.astype(np.float32)[..., np.newaxis]

@@ -49,3 +49,6 @@ class Runtime(Protocol):
 
     def run(self, batch: Batch) -> Batch:
         """Return the sharpened batch, `(N, H, W, 3)`, rounded and clamped to the same dtype."""
+
+    def free_memory(self) -> None:
+        """Give back what is kept between runs to make the next one quick."""

@@ -64,6 +64,9 @@ class TorchRuntime:
         result: Batch = integers.contiguous().cpu().numpy()
         return result
 
+    def free_memory(self) -> None:
+        """Keep what there is: PyTorch's memory is the allocator's, and the network small."""
+
 
 def choose_device(name: str) -> torch.device:
     """Return the device of that name; `auto` is CUDA where there is one, else the CPU."""

@@ -17,9 +17,13 @@ def test_the_table_of_the_service_has_a_row_for_each_number_of_clients(
 
     service.main()
 
-    head, line, *rows = capsys.readouterr().out.splitlines()
+    ready, table, budget = capsys.readouterr().out.strip().split("\n\n")
+    assert ready.startswith("ready after ")
+    head, line, *rows = table.splitlines()
     assert [row.split("|")[1].strip() for row in rows] == ["1", "2"]
     assert {text.count("|") for text in (head, line, *rows)} == {11}
+    stages = [row.split("|")[1].strip() for row in budget.splitlines()[2:]]
+    assert stages == ["decode", "queue", "model", "encode", "all else: sending, HTTP"]
 
 
 @pytest.mark.slow

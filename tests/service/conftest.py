@@ -144,6 +144,7 @@ class StalledRuntime:
 
     name = "stalled"
     device = "cpu"
+    precision = "float32"
     receptive_field_px = 1
     multiple_of = 1
 
@@ -160,6 +161,8 @@ class StalledRuntime:
         self.entered.set()
         assert self.release.wait(_PATIENCE_S), "the event loop was blocked"
         return batch
+
+    def free_memory(self) -> None: ...
 
     def load(self, settings: Settings) -> ModelStore:
         """Load the student of the settings with this in the place of its network."""

@@ -23,6 +23,7 @@ class CountingRuntime:
 
     name = "counting"
     device = "cpu"
+    precision = "float32"
     receptive_field_px = 1
     multiple_of = 1
 

@@ -22,7 +22,7 @@ async def returned(admission: Admission) -> AsyncIterator[list[bool]]:
     """Grows whenever memory is returned."""
     calls: list[bool] = []
     task = asyncio.create_task(
-        return_memory_when_idle(admission, look_s=LOOK_S, return_memory=lambda: calls.append(True))
+        return_memory_when_idle(admission, lambda: calls.append(True), look_s=LOOK_S)
     )
     yield calls
     task.cancel()

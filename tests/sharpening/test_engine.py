@@ -30,6 +30,7 @@ class LocalMaximum:
     multiple_of: int = 4
     name: str = "local maximum"
     device: str = "cpu"
+    precision: str = "float32"
     shapes: list[tuple[int, ...]] = field(default_factory=list)
 
     @property
@@ -51,6 +52,7 @@ class Understated:
     runtime: Runtime
     name: str = "understated"
     device: str = "cpu"
+    precision: str = "float32"
     receptive_field_px: int = 0
 
     @property

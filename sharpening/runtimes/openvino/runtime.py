@@ -21,8 +21,13 @@ from sharpening.weights import Weights
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 _MOST_SIZES = 8
-_MOST_NUMBERS = 3 * 4_200_000
-"""Of all pictures whose sizes have graphs of their own: two frames of Full HD, or four of 720p."""
+_MOST_NUMBERS = 3 * 8_400_000
+"""Of all pictures whose sizes have graphs of their own: four frames of Full HD, or all the tiles
+that a large picture is cut into."""
+
+_KERNELS = 32
+"""Kept by a graph of any size for those met last; OpenVINO's thousands take a megabyte for each
+few."""
 
 _Size = tuple[str, tuple[int, ...]]
 
@@ -65,10 +70,17 @@ class OpenVinoRuntime:
         return self._plan.multiple_of
 
     def run(self, batch: Batch) -> Batch:
-        blurred = view_folded(np.ascontiguousarray(batch), self._plan.fold)
+        # OpenVINO wants memory it may write to, though it only reads it
+        plain = np.require(batch, requirements=["C", "W"])
+        blurred = view_folded(plain, self._plan.fold)
         sharpened = np.empty_like(blurred)
         self._find(blurred.dtype, blurred.shape).run(blurred, sharpened)
         return sharpened.reshape(batch.shape)
+
+    def free_memory(self) -> None:
+        with self._lock:
+            self._of_any_size.clear()
+            self._of_one_size.clear()
 
     def _find(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> "_Compiled":
         """Return a graph for the shape: its own from the second time on that it is met.
@@ -118,6 +130,7 @@ class _Compiled:
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": threads.runs,
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            "CPU_RUNTIME_CACHE_CAPACITY": _KERNELS,
             "ENABLE_CPU_PINNING": False,  # whoever decodes and encodes wants the cores too
         }
         if threads.each:

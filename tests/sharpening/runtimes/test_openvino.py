@@ -94,6 +94,7 @@ def test_batch_is_left_as_it_was_and_need_be_neither_writable_nor_contiguous(
     whole = draw(1, 32, 40)
     before = whole.copy()
     whole.flags.writeable = False
+    np.testing.assert_array_equal(runtime.run(whole), runtime.run(before))
     part = whole[:, 4:20, 8:32]
     expected = runtime.run(part.copy())
     for _ in range(3):
@@ -134,6 +135,16 @@ def test_few_sizes_have_graphs_of_their_own_and_large_ones_none(
     for side in (16, 8, 8):
         runtime.run(draw(1, side, side))
     assert compiled == [None, small, tall, small]
+
+
+def test_freed_memory_is_asked_for_again(make_weights: Make) -> None:
+    runtime = OpenVinoRuntime(make_weights("student"))
+    batch = draw(1, 32, 32)
+    expected = runtime.run(batch)
+    for _ in range(2):
+        runtime.run(batch)
+        runtime.free_memory()
+        np.testing.assert_array_equal(runtime.run(batch), expected)
 
 
 def change(weights: Weights, tensors: Tensors, **entries: Any) -> Weights:
