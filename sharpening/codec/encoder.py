@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import Image as PillowImage
 
-from sharpening.codec import png, tiff
+from sharpening.codec import jpeg, png, tiff
 from sharpening.codec.failures import FAILURES
 from sharpening.codec.image import FORMATS, Format, Image, Pixels, join
 from sharpening.errors import CannotEncodeError, ParameterError
@@ -75,6 +75,8 @@ def _write(image: Image, target: Format, quality: int, quick: bool) -> bytes:
     if target == "png" and image.bit_depth == 16:
         return png.write_channels(channels, icc_profile=image.icc_profile, exif=image.exif)
     options = _choose_options(target, quality, image.greyscale)
+    if target == "jpeg" and channels.ndim == 3 and not (image.exif or image.icc_profile):
+        return jpeg.write_pixels(channels, **options)
     if quick and target == "webp":
         options["method"] = _QUICK_WEBP_METHOD
     if image.exif:

@@ -255,6 +255,15 @@ class TestAlpha:
         np.testing.assert_array_equal(again.alpha, alpha)
         np.testing.assert_array_equal(again.pixels, photograph)
 
+    @pytest.mark.parametrize("quality", [30, 90, 100])
+    def test_plain_jpeg_has_the_bytes_that_pillow_writes(
+        self, quality: int, photograph: Pixels
+    ) -> None:
+        for pixels in (photograph, photograph[::-1, 1:-2]):
+            subsampling = "4:4:4" if quality >= 90 else "4:2:0"
+            expected = save_pixels(pixels, "jpeg", quality=quality, subsampling=subsampling)
+            assert encode(Image(pixels), "jpeg", quality=quality) == expected
+
     def test_jpeg_with_alpha_is_refused(self, photograph: Pixels) -> None:
         image = Image(photograph, alpha=photograph[..., 0])
         with pytest.raises(CannotEncodeError, match="JPEG cannot hold transparency"):
