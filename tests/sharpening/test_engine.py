@@ -180,9 +180,9 @@ def test_whoever_is_asked_before_each_tile_can_stop_the_work() -> None:
 
 
 def test_default_tile_has_room_for_many_halos() -> None:
-    assert Engine(LocalMaximum()).tile_px == 1920
+    assert Engine(LocalMaximum()).tile_px == 2048
     wide = Engine(LocalMaximum(declared_px=195, multiple_of=8))
-    assert (wide.halo_px, wide.tile_px) == (200, 1920)
+    assert (wide.halo_px, wide.tile_px) == (200, 2048)
     wider = Engine(LocalMaximum(declared_px=395, multiple_of=8))
     assert (wider.halo_px, wider.tile_px) == (400, 2400)
 
