@@ -18,6 +18,7 @@ VERBS = {
     "video": "sharpen a video file",
     "camera": "sharpen a webcam into a virtual camera",
     "bench": "measure how fast each model is",
+    "health": "ask a service whether it is ready",
 }
 
 
@@ -76,6 +77,10 @@ def _run(verb: str, arguments: Sequence[str]) -> int:
             from service.cli import camera
 
             return camera.run(arguments)
+        case "health":
+            from service.cli import health
+
+            return health.run(arguments)
         case _:
             from service.cli import bench
 
