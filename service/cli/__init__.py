@@ -14,7 +14,7 @@ VERBS = {
     "serve": "serve over HTTP",
     "image": "sharpen pictures and folders of them",
     "evaluate": "score the models on pictures whose sharp originals are known",
-    "batch": "the same for two folders, a line as soon as a picture is done",
+    "batch": "sharpen a folder of any size, here or in object storage, or score two",
     "video": "sharpen a video file",
     "camera": "sharpen a webcam into a virtual camera",
     "bench": "measure how fast each model is",
