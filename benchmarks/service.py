@@ -73,12 +73,12 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         start_server(Path(folder) / "log", **dict(options.setting)) as server,
     ):
-        asyncio.run(_load(server.url, pictures, 1, seconds=0, at_least=_WARM_UP))
+        asyncio.run(load(server.url, pictures, 1, seconds=0, at_least=_WARM_UP))
         print(_HEAD)
         print("|" + "---|" * (_HEAD.count("|") - 1))
         for clients in options.clients:
             started_s = time.perf_counter()
-            tally = asyncio.run(_load(server.url, pictures, clients, seconds=options.seconds))
+            tally = asyncio.run(load(server.url, pictures, clients, seconds=options.seconds))
             print(tally.format_row(clients, time.perf_counter() - started_s), flush=True)
 
 
@@ -99,9 +99,10 @@ def _to_jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-async def _load(
+async def load(
     url: str, pictures: Sequence[bytes], clients: int, *, seconds: float, at_least: int = 1
 ) -> Tally:
+    """Have so many clients ask for so long, and return what they saw."""
     tally = Tally()
     until_s = time.perf_counter() + seconds
     limits = httpx.Limits(max_connections=None)

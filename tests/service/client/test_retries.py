@@ -16,7 +16,7 @@ from service.client import (
     UnavailableError,
 )
 
-OURS = "urn:sharpening:problem:internal-error"
+OURS = "urn:sharpening:problem:unexpected"
 FINE = httpx.Response(200, json=[])
 
 

@@ -3,10 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, suppress
@@ -17,13 +13,12 @@ import httpx
 import numpy as np
 import pytest
 
+from benchmarks.cluster import serve_replicas
 from service.client import AsyncSharpenClient, ClientError, Pair, Retries, SharpenClient
 from service.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
-REPOSITORY = Path(__file__).parents[3]
-SERVE = Path(sys.executable).with_name("serve")
 PATIENCE_S = 60
 OF_EACH_PROCESS = ("date", "server", "server-timing", "x-request-id")
 """Headers that differ from one answer to the next, or say who sent it."""
@@ -46,39 +41,10 @@ def chosen(weights_dir: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def url(cluster: str, chosen: dict[str, str], tmp_path_factory: Any) -> Iterator[str]:
-    """Where two replicas answer, started as docs/scale.md says."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    variables = os.environ | {"RAY_ADDRESS": cluster}
-    variables |= {f"SHARPEN_{name.upper()}": text for name, text in chosen.items()}
+    """Where two replicas answer."""
     log = tmp_path_factory.mktemp("serve") / "log"
-
-    def run(*words: str, stream: Any) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(
-            [SERVE, *words], cwd=REPOSITORY, env=variables, stdout=stream, stderr=stream
-        )
-
-    with log.open("wb") as stream:
-        options = ("--http-host", "127.0.0.1", "--http-port", str(port))
-        assert run("start", *options, stream=stream).wait(PATIENCE_S) == 0, log.read_text()
-        running = run("run", "service.ray:app", stream=stream)
-        url = f"http://127.0.0.1:{port}"
-        try:
-            wait_until_ready(url, running, log)
-            yield url
-        finally:
-            running.send_signal(signal.SIGINT)  # which takes the application down too
-            running.wait(PATIENCE_S)
-
-
-def wait_until_ready(url: str, running: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline_s = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline_s and running.poll() is None:
-        with suppress(httpx.TransportError):
-            if httpx.get(f"{url}/health/ready").status_code == 200:
-                return
-        time.sleep(0.2)
-    raise RuntimeError(f"nothing is served: {log.read_text()}")
+    with serve_replicas(cluster, log, **chosen) as url:
+        yield url
 
 
 @pytest.fixture
