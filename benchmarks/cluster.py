@@ -1,4 +1,4 @@
-"""A real Ray cluster on this machine and the service on it, to be measured or tested from outside."""
+"""A real Ray cluster on this machine and the service on it, to be measured or tested."""
 
 import os
 import signal
@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -33,7 +34,7 @@ def start_cluster(*, nodes: int, cpus: int) -> Iterator[str]:
         import ray
         from ray.cluster_utils import Cluster
 
-        node = {"num_cpus": cpus, "object_store_memory": _STORE_BYTES}
+        node: dict[str, Any] = {"num_cpus": cpus, "object_store_memory": _STORE_BYTES}
         cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
         try:
             for _ in range(nodes - 1):
@@ -43,7 +44,7 @@ def start_cluster(*, nodes: int, cpus: int) -> Iterator[str]:
             yield cluster.address
         finally:
             ray.shutdown()
-            cluster.shutdown()
+            cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
 @contextmanager
@@ -61,7 +62,7 @@ def serve_replicas(cluster: str, log: Path, **settings: str) -> Iterator[str]:
     with log.open("wb") as stream:
 
         def run(*words: str) -> "subprocess.Popen[bytes]":
-            command = [_SERVE, *words]
+            command = [str(_SERVE), *words]
             return subprocess.Popen(
                 command, cwd=REPOSITORY, env=variables, stdout=stream, stderr=stream
             )
