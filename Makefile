@@ -11,7 +11,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 SERVE_OPTIONS = $(if $(filter command,$(origin HOST)),--host '$(HOST)') \
 	$(if $(filter command,$(origin PORT)),--port '$(PORT)')
 
-.PHONY: serve test check format results install-trainer clean
+.PHONY: serve test check format results install-trainer install-ray clean
 
 serve: $(VENV)/.installed-service
 	$(BIN)/python -m service $(SERVE_OPTIONS)
@@ -43,6 +43,8 @@ results: $(VENV)/.installed-dev
 	cat build/results/README.md
 
 install-trainer: $(VENV)/.installed-trainer
+
+install-ray: $(VENV)/.installed-ray
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,6 +1,7 @@
 """A real Ray cluster on this machine and the service on it, to be measured or tested."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -28,7 +29,11 @@ def start_cluster(*, nodes: int, cpus: int) -> Iterator[str]:
 
     `cpus` is what each node says that it has, whatever is there.
     """
-    os.environ.update(PYTHONPATH=str(REPOSITORY), RAY_USAGE_STATS_ENABLED="0")
+    os.environ.update(
+        PYTHONPATH=str(REPOSITORY),
+        RAY_USAGE_STATS_ENABLED="0",
+        RAY_AUTH_TOKEN=secrets.token_hex(32),  # else Ray keeps one in the user's home
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Ray's own making
         import ray
