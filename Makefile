@@ -12,7 +12,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 SERVE_OPTIONS = $(if $(filter command,$(origin HOST)),--host '$(HOST)') \
 	$(if $(filter command,$(origin PORT)),--port '$(PORT)')
 
-.PHONY: serve test bench check format results install-trainer clean
+.PHONY: serve test bench check format results install-trainer install-ray clean
 
 # With PyTorch where there is an NVIDIA GPU for it to run on; without one OpenVINO runs the networks.
 serve: $(VENV)/.installed-$(if $(shell command -v nvidia-smi),service-on-gpu,service)
@@ -51,6 +51,8 @@ results: $(VENV)/.installed-dev
 	cat build/results/README.md
 
 install-trainer: $(VENV)/.installed-trainer
+
+install-ray: $(VENV)/.installed-ray
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -89,12 +89,12 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         start_server(Path(folder) / "log", **dict(options.setting)) as server,
     ):
-        asyncio.run(_load(server.url, pictures, 1, seconds=0, at_least=_WARM_UP))
+        asyncio.run(load(server.url, pictures, 1, seconds=0, at_least=_WARM_UP))
         print(f"ready after {server.ready_after_s:.1f} s\n\n{_HEAD}")
         print("|" + "---|" * (_HEAD.count("|") - 1))
         for clients in options.clients:
             started_s = time.perf_counter()
-            tally = asyncio.run(_load(server.url, pictures, clients, seconds=options.seconds))
+            tally = asyncio.run(load(server.url, pictures, clients, seconds=options.seconds))
             print(tally.format_row(clients, time.perf_counter() - started_s), flush=True)
             if clients == 1:
                 budget = tally.format_budget()
@@ -114,13 +114,13 @@ async def _post_litserve(client: httpx.AsyncClient, picture: bytes) -> httpx.Res
 
 def _measure_litserve(pictures: Sequence[bytes], options: argparse.Namespace) -> None:
     with start_litserve(REPOSITORY / "weights" / "call-student.safetensors") as url:
-        load = partial(_load, url, pictures, post=_post_litserve, watch="/health")
-        asyncio.run(load(1, seconds=0, at_least=_WARM_UP))
+        ask = partial(load, url, pictures, post=_post_litserve, watch="/health")
+        asyncio.run(ask(1, seconds=0, at_least=_WARM_UP))
         print(f"\nThe same student behind LitServe:\n\n{_HEAD}")
         print("|" + "---|" * (_HEAD.count("|") - 1))
         for clients in options.clients:
             started_s = time.perf_counter()
-            tally = asyncio.run(load(clients, seconds=options.seconds))
+            tally = asyncio.run(ask(clients, seconds=options.seconds))
             print(tally.format_row(clients, time.perf_counter() - started_s), flush=True)
 
 
@@ -141,7 +141,7 @@ def _to_jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-async def _load(
+async def load(
     url: str,
     pictures: Sequence[bytes],
     clients: int,
@@ -151,6 +151,7 @@ async def _load(
     post: Post = _post_ours,
     watch: str = "/health/live",
 ) -> Tally:
+    """Have so many clients ask for so long, and return what they saw."""
     tally = Tally()
     until_s = time.perf_counter() + seconds
     limits = httpx.Limits(max_connections=None)

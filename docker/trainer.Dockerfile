@@ -24,8 +24,9 @@ RUN groupadd --gid 1000 trainer \
 # Passed to pip, for instance to take PyTorch built for another CUDA from PyTorch's own index.
 ARG PIP_FLAGS=""
 COPY pyproject.toml constraints.txt ./
-COPY docker/install-trainer.sh docker/
-RUN --mount=type=cache,target=/root/.cache/pip docker/install-trainer.sh
+COPY docker/install.sh docker/
+RUN --mount=type=cache,target=/root/.cache/pip docker/install.sh trainer \
+    && python -c 'import torch; print("PyTorch", torch.__version__, "for CUDA", torch.version.cuda)'
 
 COPY LICENSE ./
 COPY sharpening sharpening

@@ -27,6 +27,7 @@ class Server(uvicorn.Server):
             app,
             host=settings.host,
             port=settings.port,
+            loop="asyncio",  # whatever else is installed beside
             http="h11",
             ws=StreamProtocol,
             ws_max_size=settings.max_frame_bytes,

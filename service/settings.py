@@ -180,6 +180,26 @@ class Settings(BaseSettings):
         default="",
         description="Origins, divided by commas, whose pages may call the service; * for all.",
     )
+    ray_cpus: float = Field(
+        default=1,
+        gt=0,
+        description="On Ray: CPUs of each replica and each picture of a batch; as many threads.",
+    )
+    ray_gpus: float = Field(
+        default=0,
+        ge=0,
+        description="On Ray: GPUs of each replica, and of each picture of a batch; a part of one "
+        "shares it.",
+    )
+    ray_min_replicas: int = Field(
+        default=1, ge=1, description="On Ray: replicas that are there with nothing to do."
+    )
+    ray_max_replicas: int = Field(default=4, ge=1, description="On Ray: most replicas.")
+    ray_ongoing_requests: float = Field(
+        default=2,
+        gt=0,
+        description="On Ray: requests under way on each replica; with more, replicas are added.",
+    )
     log_format: LogFormat = Field(default="plain", description="plain or json.")
     log_level: LogLevel = Field(default="info", description="debug, info, warning or error.")
 

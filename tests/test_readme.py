@@ -28,6 +28,17 @@ def test_every_setting_is_listed_with_its_description() -> None:
         assert field.description in readme
 
 
+def test_every_metric_and_every_setting_that_costs_is_explained_to_operators() -> None:
+    page = (REPOSITORY / "docs" / "operations.md").read_text("utf-8")
+    telemetry = (REPOSITORY / "service" / "telemetry.py").read_text("utf-8")
+    metrics = set(re.findall(r'"(sharpen_\w+)"', telemetry))
+    explained = set(re.findall(r"`(sharpen_\w+?)(?:_total)?`", page))
+    assert explained >= metrics
+    settings = {f"SHARPEN_{name.upper()}" for name in Settings.model_fields}
+    assert set(re.findall(r"SHARPEN_[A-Z_]+[A-Z]", page)) <= settings
+    assert [name for name in settings if "_MAX_" in name and f"`{name}`" not in page] == []
+
+
 def test_every_test_of_the_threat_table_is_there() -> None:
     table = (REPOSITORY / "docs" / "security.md").read_text("utf-8")
     named = re.findall(r"`(\S+\.py)::(\w+)`", table)

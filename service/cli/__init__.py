@@ -14,10 +14,11 @@ VERBS = {
     "serve": "serve over HTTP",
     "image": "sharpen pictures and folders of them",
     "evaluate": "score the models on pictures whose sharp originals are known",
-    "batch": "the same for two folders, a line as soon as a picture is done",
+    "batch": "sharpen a folder of any size, here or in object storage, or score two",
     "video": "sharpen a video file",
     "camera": "sharpen a webcam into a virtual camera",
     "bench": "measure how fast each model is",
+    "health": "ask a service whether it is ready",
 }
 
 
@@ -76,6 +77,10 @@ def _run(verb: str, arguments: Sequence[str]) -> int:
             from service.cli import camera
 
             return camera.run(arguments)
+        case "health":
+            from service.cli import health
+
+            return health.run(arguments)
         case _:
             from service.cli import bench
 

@@ -1,40 +1,99 @@
-"""`sharpen batch`: two folders scored, with a line as soon as a picture is done."""
+"""`sharpen batch`: a folder of any size sharpened into another, or two folders scored."""
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
+from service.cli.bulk import Bulk, Errand, Plan
+from service.cli.image import add_sharpen_options, choose_options
 from service.cli.pictures import pair_pictures
 from service.cli.place import add_place_options, open_place
+from service.cli.pool import Done, Failed, do_each
+from service.cli.report import BulkReport
 from service.cli.scores import format_line, format_summaries, list_summaries
+from service.cli.storage import open_folder
 from service.client import BatchLine, BatchSummary, PictureFailure
 
-_DESCRIPTION = """Score the models on a folder of sharp pictures and one of the same pictures
-blurred. Prints a line for each as it is done, in no order, and the summary at the end."""
+_DESCRIPTION = """Sharpen all pictures below IN into OUT, keeping the tree: folders here, or in
+object storage (s3://BUCKET/FOLDER, gs://...). What is in OUT already is left alone, so that after
+an interruption the same command goes on where it stopped. Pictures that cannot be sharpened are
+named at once and listed at the end. With --score, IN has sharp pictures and OUT the same blurred: a
+line for each as soon as it is scored, in no order, and a summary at the end."""
+
+Outcomes = Iterator[Done[Errand, None] | Failed[Errand]]
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Score two folders; returns 1 if any picture failed."""
-    options = _build_parser().parse_args(arguments)
-    pairing = pair_pictures(options.reference, options.image)
+    """Sharpen or score; returns 1 if any picture failed."""
+    parser = _build_parser()
+    options = parser.parse_args(arguments)
+    if options.score:
+        if options.ray is not None:
+            parser.error("--score works without --ray only")
+        return _score(options)
+    if options.ray is not None and options.url is not None:
+        parser.error("give either --ray or --url: the work is done in one place")
+    return _sharpen(options)
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sharpen batch", description=_DESCRIPTION)
+    parser.add_argument("input", metavar="IN", help="a folder: its path, or a URL")
+    parser.add_argument("output", metavar="OUT", help="a folder: its path, or a URL")
+    parser.add_argument("--score", action="store_true", help="compare instead of sharpening")
+    parser.add_argument("--json", action="store_true", help="with --score: print lines of JSON")
+    add_sharpen_options(parser)
+    add_place_options(parser)
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="work on a Ray cluster: at this address, else where RAY_ADDRESS says, else on this "
+        "machine; SHARPEN_RAY_CPUS and SHARPEN_RAY_GPUS are for each picture",
+    )
+    return parser
+
+
+def _sharpen(options: argparse.Namespace) -> int:
+    source, target = open_folder(options.input), open_folder(options.output)
+    bulk = Bulk(source, target, options.format, choose_options(options), options.force)
+    plan = Plan(bulk)
+    with BulkReport("sharpening") as report:
+        for outcome in _sharpen_all(plan, bulk, options):
+            if isinstance(outcome, Failed):
+                report.add_failed(f"{bulk.describe(outcome.item)}: {outcome.error}")
+            else:
+                report.add_done()
+        report.conclude(f"{report.done} sharpened, {plan.already_there} already there")
+    return 1 if report.failed else 0
+
+
+def _sharpen_all(errands: Iterable[Errand], bulk: Bulk, options: argparse.Namespace) -> Outcomes:
+    if options.ray is not None:
+        from service.cli.environment import read_settings
+        from service.ray.bulk import sharpen_on_cluster
+
+        given = {} if options.weights is None else {"weights_dir": options.weights}
+        yield from sharpen_on_cluster(errands, bulk, read_settings(given), address=options.ray)
+        return
+    with open_place(options) as place:
+        work = partial(bulk.sharpen, service=place.service)
+        yield from do_each(errands, work, jobs=place.jobs)
+
+
+def _score(options: argparse.Namespace) -> int:
+    pairing = pair_pictures(Path(options.input), Path(options.output))
     for name in pairing.lonely:
-        print(f"{name}: not in {options.image}", file=sys.stderr)
+        print(f"{name}: not in {options.output}", file=sys.stderr)
     failed = bool(pairing.lonely)
     with open_place(options) as place:
         for line in place.service.evaluate_batch(pairing.pairs):
             failed |= isinstance(line, PictureFailure)
             print(line.model_dump_json() if options.json else _format(line), flush=True)
     return 1 if failed else 0
-
-
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sharpen batch", description=_DESCRIPTION)
-    parser.add_argument("reference", type=Path, metavar="REFERENCE", help="a folder: sharp")
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="a folder: blurred")
-    parser.add_argument("--json", action="store_true", help="print the lines as JSON")
-    add_place_options(parser)
-    return parser
 
 
 def _format(line: BatchLine) -> str:

@@ -31,7 +31,7 @@ def run(arguments: Sequence[str]) -> int:
     with Report(len(waiting), "sharpening") as report:
         if waiting:  # weights are not loaded for nothing
             with open_place(options) as place:
-                _sharpen_all(waiting, place, _choose_options(options), report)
+                _sharpen_all(waiting, place, choose_options(options), report)
         report.conclude(
             f"{len(waiting) - report.failures} sharpened, {len(tasks) - len(waiting)} already there"
         )
@@ -44,6 +44,13 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help="a folder, or of one a file"
     )
+    add_sharpen_options(parser)
+    add_place_options(parser)
+    return parser
+
+
+def add_sharpen_options(parser: argparse.ArgumentParser) -> None:
+    """Let the user say how pictures are to be sharpened."""
     parser.add_argument("--model", help="student (default), teacher, profile/role or role@digest")
     parser.add_argument(
         "--strength", type=float, help="0 (nothing) to 2; 1, the default, is what the model says"
@@ -51,11 +58,9 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", choices=FORMATS, help="default: by the name, else as it came")
     parser.add_argument("--quality", type=int, metavar="N", help="of lossy formats, 1 to 100")
     parser.add_argument("--force", action="store_true", help="also what is there already")
-    add_place_options(parser)
-    return parser
 
 
-def _choose_options(options: argparse.Namespace) -> SharpenOptions:
+def choose_options(options: argparse.Namespace) -> SharpenOptions:
     """Return the options that were given."""
     chosen = SharpenOptions()
     if options.model is not None:

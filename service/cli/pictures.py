@@ -6,7 +6,8 @@ Reads no picture but to hand on its bytes, and writes nothing.
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from service.client import Pair
 from service.client.calls import Source
@@ -21,6 +22,8 @@ SUFFIXES: dict[str, Format] = {
 """How the names of pictures end, in lower case."""
 
 _USUAL_SUFFIXES: dict[Format, str] = {"jpeg": ".jpg"}
+
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,14 @@ def pair_pictures(reference: Path, image: Path | None) -> Pairing:
     return Pairing(pairs, [name.as_posix() for name, path in found if not path])
 
 
+def name_output(name: AnyPath, format_: Format | None) -> tuple[AnyPath, Format | None]:
+    """Return what a picture is called in that format, and its format; None keeps what it has."""
+    own = SUFFIXES.get(name.suffix.lower())
+    if format_ is not None and format_ != own:
+        name = name.with_suffix(_USUAL_SUFFIXES.get(format_, f".{format_}"))
+    return name, format_ or own
+
+
 def read_picture(path: Path) -> bytes:
     """Return the file's bytes; raises `ImageError` if it cannot be read."""
     try:
@@ -135,10 +146,8 @@ def _plan_folder(inputs: Sequence[Path], output: Path, format_: Format | None) -
 
 
 def _plan(source: Path, name: Path, output: Path, format_: Format | None) -> Task:
-    own = SUFFIXES.get(name.suffix.lower())
-    if format_ is not None and format_ != own:
-        name = name.with_suffix(_USUAL_SUFFIXES.get(format_, f".{format_}"))
-    return Task(source, output / name, format_ or own)
+    name, wanted = name_output(name, format_)
+    return Task(source, output / name, wanted)
 
 
 def _check_outputs(tasks: Sequence[Task]) -> None:

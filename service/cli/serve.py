@@ -28,11 +28,16 @@ def run(arguments: Sequence[str]) -> int:
     options = _build_parser().parse_args(arguments)
     given = {"host": options.host, "port": options.port}
     settings = read_settings({name: value for name, value in given.items() if value is not None})
+    prepare_process(settings)
+    serve(settings)
+    return 0
+
+
+def prepare_process(settings: Settings) -> None:
+    """Set what holds for the whole process: where it logs to and how it keeps memory."""
     configure_logging(settings)
     keep_freed_memory()
     share_arenas(_ARENAS)
-    serve(settings)
-    return 0
 
 
 def configure_logging(settings: Settings) -> None:

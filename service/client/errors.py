@@ -31,6 +31,10 @@ _NOT_THE_PICTURES_FAULT = frozenset(
 )
 
 
+_NOT_OURS = "about:blank"
+"""The type of a problem that only a status tells of, RFC 9457, section 4.2.1."""
+
+
 class ClientError(SharpeningError):
     """The service was asked and there is no answer to use."""
 
@@ -114,7 +118,15 @@ class UnavailableError(RefusedError):
 
 
 class ServiceFailedError(RefusedError):
-    """The service failed on this request: its log has the reason under the request's id."""
+    """The service failed on this request: its log has the reason under the request's id.
+
+    Where something else answers in its place, such as a proxy whose server died, the next one may
+    do better.
+    """
+
+    def __init__(self, problem: Problem, retry_after_s: float | None = None) -> None:
+        super().__init__(problem, retry_after_s)
+        self.worth_repeating = problem.type == _NOT_OURS
 
 
 _BY_STATUS: dict[int, type[RefusedError]] = {
@@ -170,7 +182,7 @@ def read_problem(response: httpx.Response) -> Problem:
         return Problem.model_validate_json(response.content)
     except ValidationError:
         return Problem(
-            type="about:blank",
+            type=_NOT_OURS,
             title=f"{response.status_code} {response.reason_phrase}".strip(),
             status=response.status_code,
             request_id=response.headers.get("x-request-id"),

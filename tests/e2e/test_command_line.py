@@ -150,7 +150,7 @@ def test_batch_says_the_same_here_and_there(
     for name, data in read_tree(blurred).items():
         (broken / name).parent.mkdir(parents=True, exist_ok=True)
         (broken / name).write_bytes(data if name != "a.png" else b"text")
-    words = ["batch", str(sharp), str(broken), "--json"]
+    words = ["batch", "--score", str(sharp), str(broken), "--json"]
 
     asked = run_apart(*words, "--url", server.url)
     assert asked.returncode == 1, asked.stderr

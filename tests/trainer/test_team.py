@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from sharpening.errors import TrainingError
 from sharpening.weights import load_weights
 from trainer.team import Team
+
+MEETS_S = 120
 
 RECIPE = """
 seed = 3
@@ -79,6 +82,24 @@ def test_two_processes_come_to_what_one_comes_to(photographs: Path, tmp_path: Pa
     # taken up again, the run goes on from its checkpoint to the longer budget of all
     train(photographs, one, processes=1, budget="epochs = 10")
     train(photographs, two, processes=2, budget="epochs = 10")
+    assert_close(one, two)
+
+
+@pytest.mark.slow
+def test_two_machines_come_to_what_one_process_comes_to(photographs: Path, tmp_path: Path) -> None:
+    """As docs/scale.md says, but that both torchruns are on this machine and see one folder."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    train(photographs, one, processes=1)
+    two.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        endpoint = f"--rdzv-endpoint=127.0.0.1:{free.getsockname()[1]}"
+    words = command(photographs, two, 2, "steps = 20")
+    words[3:5] = ["--nnodes=2", "--nproc-per-node=1", "--rdzv-backend=c10d", endpoint]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+    machines = [subprocess.Popen(words, env=environment) for _ in range(2)]
+
+    assert [machine.wait(timeout=MEETS_S) for machine in machines] == [0, 0]
     assert_close(one, two)
 
 

@@ -82,7 +82,7 @@ def test_batch_prints_a_line_a_picture_and_a_summary(
 ) -> None:
     (blurred_dir / "below/b.png").write_text("not a picture")
 
-    assert run("batch", sharp_dir, blurred_dir) == 1
+    assert run("batch", "--score", sharp_dir, blurred_dir) == 1
 
     lines = capsys.readouterr().out.splitlines()
     (scored,) = (line for line in lines if line.startswith("a.png: blurred input "))
@@ -98,7 +98,7 @@ def test_batch_prints_json_lines(
 ) -> None:
     (sharp_dir / "lonely.png").touch()
 
-    assert run("batch", sharp_dir, blurred_dir, "--json") == 1
+    assert run("batch", "--score", sharp_dir, blurred_dir, "--json") == 1
 
     printed = capsys.readouterr()
     *pictures, summary = (json.loads(line) for line in printed.out.splitlines())

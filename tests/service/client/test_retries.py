@@ -16,6 +16,7 @@ from service.client import (
     UnavailableError,
 )
 
+OURS = "urn:sharpening:problem:unexpected"
 FINE = httpx.Response(200, json=[])
 
 
@@ -102,7 +103,8 @@ def test_it_does_not_wait_longer_than_it_is_willing_to(call: Any, script: Any) -
 @pytest.mark.parametrize(
     "failure",
     [
-        *(refuse(status) for status in (400, 401, 404, 406, 413, 415, 422, 500)),
+        *(refuse(status) for status in (400, 401, 404, 406, 413, 415, 422)),
+        httpx.Response(500, json={"type": OURS, "title": "Failed", "status": 500}),
         httpx.ReadTimeout("slow"),
         httpx.PoolTimeout("full"),
     ],
