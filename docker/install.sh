@@ -1,14 +1,13 @@
 #!/bin/sh
 # Installs what some extras of pyproject.toml need, into the Python that is called `python`, at the versions of
 # constraints.txt: `docker/install.sh service`. Images are made by this script, and so are the virtual environments that
-# test them. PIP_FLAGS is passed on to pip; packages named in LEAVE_OUT are not asked for.
+# test them. PIP_FLAGS is passed on to pip.
 set -eu
 cd "$(dirname "$0")/.."
 
 requirements=$(mktemp)
 trap 'rm -f "$requirements"' EXIT
 python - "$@" > "$requirements" <<'PYTHON'
-import os
 import re
 import sys
 import tomllib
@@ -27,11 +26,8 @@ def list_requirements(lines):
             yield line
 
 
-left_out = set(os.environ.get("LEAVE_OUT", "").split())
 wanted = [*project["dependencies"], f"{project['name']}[{','.join(sys.argv[1:])}]"]
-for requirement in list_requirements(wanted):
-    if re.match(r"[\w.-]+", requirement)[0] not in left_out:
-        print(requirement)
+print(*list_requirements(wanted), sep="\n")
 PYTHON
 
 # shellcheck disable=SC2086 # several flags are several words

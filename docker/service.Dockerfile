@@ -3,8 +3,7 @@
 # The service. `cpu`, the last stage and so the one that is built unless told otherwise, runs everywhere; `gpu` is for a
 # machine with an NVIDIA GPU. docker-compose.yml builds and runs both.
 #
-# Where the registry's PyTorch brings CUDA, PIP_FLAGS makes the image for a CPU take PyTorch's own CPU build: see
-# README.md. The Python is the one whose wheels constraints.txt names.
+# There is PyTorch in `gpu` alone. The Python is the one whose wheels constraints.txt names.
 FROM python:3.11.14-slim-bookworm AS python
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -19,13 +18,11 @@ COPY docker/install.sh docker/
 ARG PIP_FLAGS=""
 ARG EXTRAS=""
 
-# LEAVE_OUT=torch makes the image without PyTorch, for a runtime that does not need it.
 FROM packages AS cpu-packages
-ARG LEAVE_OUT=""
 RUN --mount=type=cache,target=/root/.cache/pip docker/install.sh service ${EXTRAS}
 
 FROM packages AS gpu-packages
-RUN --mount=type=cache,target=/root/.cache/pip docker/install.sh service ${EXTRAS} \
+RUN --mount=type=cache,target=/root/.cache/pip docker/install.sh service torch ${EXTRAS} \
     && python -c 'import torch; print("PyTorch", torch.__version__, "for CUDA", torch.version.cuda)'
 
 FROM python AS weights

@@ -68,8 +68,13 @@ def test_weights_that_differ_from_their_card_are_refused(tmp_path: Path) -> None
     assert "call-student.safetensors: FAILED" in changed.stdout
 
 
-def test_packages_that_are_left_out_are_not_asked_for(tmp_path: Path) -> None:
-    """pip is told to install what a stand-in for it prints."""
+@pytest.mark.parametrize(
+    ("extras", "expected"), [(["service"], False), (["service", "torch"], True)]
+)
+def test_pytorch_is_asked_for_where_there_is_a_gpu(
+    extras: list[str], expected: bool, tmp_path: Path
+) -> None:
+    """pip is told to install what a stand-in for it notes."""
     asked = tmp_path / "asked"
     stand_in = tmp_path / "python"
     stand_in.write_text(
@@ -80,14 +85,15 @@ def test_packages_that_are_left_out_are_not_asked_for(tmp_path: Path) -> None:
     script = REPOSITORY / "docker" / "install.sh"
 
     subprocess.run(
-        [script, "service"],
+        [script, *extras],
         check=True,
-        env={"PATH": f"{tmp_path}:/usr/bin:/bin", "LEAVE_OUT": "torch"},
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
     )
 
     names = [re.split(r"[<>=\[]", line)[0] for line in asked.read_text().splitlines()]
-    assert {"numpy", "fastapi", "httpx", "av"} <= set(names)
-    assert not {"torch", "sharpening-service", "matplotlib"} & set(names)
+    assert {"numpy", "fastapi", "httpx", "av", "openvino"} <= set(names)
+    assert not {"sharpening-service", "matplotlib"} & set(names)
+    assert ("torch" in names) == expected
 
 
 @contextmanager
