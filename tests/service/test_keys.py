@@ -27,8 +27,10 @@ async def guarded(
     [
         ("POST", "/sharpen"),
         ("POST", "/sharpen?strength=much"),
+        ("POST", "/degrade"),
         ("POST", "/evaluate"),
         ("GET", "/models"),
+        ("GET", "/models/onnx"),
         ("GET", "/models/refused"),
         ("GET", "/metrics"),
     ],
