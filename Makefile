@@ -13,10 +13,10 @@ SERVE_OPTIONS = $(if $(filter command,$(origin HOST)),--host '$(HOST)') \
 
 .PHONY: serve test check format results install-trainer clean
 
-serve: $(VENV)/.installed-service
+serve: $(VENV)/.installed-service node_modules/.installed
 	$(BIN)/python -m service $(SERVE_OPTIONS)
 
-test: $(VENV)/.installed-dev
+test: $(VENV)/.installed-dev node_modules/.installed
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.installed-dev
@@ -45,7 +45,7 @@ results: $(VENV)/.installed-dev
 install-trainer: $(VENV)/.installed-trainer
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) node_modules service/page/runtime build *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -56,3 +56,9 @@ $(BIN)/python:
 $(VENV)/.installed-%: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) --editable '.[$*]'
 	@touch $@
+
+# What runs the student inside the page. Without npm, or where it fails, the page does without and says so.
+node_modules/.installed: package.json package-lock.json
+	@if command -v npm >/dev/null && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error \
+		&& npm run --silent runtime; then touch $@; \
+	else echo "npm could not install what runs networks in the browser: the page runs them on the server only"; fi

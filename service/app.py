@@ -23,6 +23,7 @@ from service.renewal import Renewal
 from service.resources import Resources, ask_resources, is_ready, set_resources
 from service.routes import batch, degrade, evaluate, health, metrics, models, sharpen, stream
 from service.routes.documentation import install_documentation
+from service.routes.page import install_page
 from service.settings import Settings
 from service.streams.gate import StreamGate
 from service.streams.serving import require_origin
@@ -80,6 +81,7 @@ def create_app(
         app.include_router(module.router, dependencies=guards, responses=problems)
     app.include_router(stream.router, dependencies=[Depends(require_origin(settings.origins))])
     install_documentation(app)
+    install_page(app)
     return app
 
 
