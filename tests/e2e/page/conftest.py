@@ -1,7 +1,7 @@
 """A real browser on the page of a real server. Where Chromium is not installed, these are skipped.
 
-The browser is closed with the last of these tests: Playwright's loop runs in this thread, and no
-other can run beside it.
+Each file has its own browser, closed at its end: Playwright's loop runs in this thread, and no
+other can run before it has ended.
 """
 
 import io
@@ -82,28 +82,28 @@ def to_pixels(data: bytes) -> np.ndarray:
     return np.asarray(PillowImage.open(io.BytesIO(data)).convert("RGB"))
 
 
-@pytest.fixture(name="to_file", scope="package")
+@pytest.fixture(name="to_file", scope="module")
 def _to_file() -> Callable[..., bytes]:
     return write_file
 
 
-@pytest.fixture(name="to_pixels", scope="package")
+@pytest.fixture(name="to_pixels", scope="module")
 def _to_pixels() -> Callable[[bytes], np.ndarray]:
     return to_pixels
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def sharp() -> np.ndarray:
     """A photograph of 151x200, so that one side is odd."""
     return skimage.data.chelsea()[60:211, 100:300]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def blurred(sharp: np.ndarray) -> np.ndarray:
     return PaperDegradation().apply(sharp)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def camera_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the browser takes for its camera: JPEGs in a row, of a photograph that moves."""
     photograph = PaperDegradation().apply(skimage.data.chelsea()[:240, :320])
@@ -113,7 +113,7 @@ def camera_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser(camera_file: Path) -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed: the page is NOT tested (apt-get install chromium)")
@@ -132,10 +132,15 @@ def browser(camera_file: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def open_screen(browser: Browser) -> OpenScreen:
-    """Open a server's page; in the end it has asked for nothing elsewhere, and no script failed."""
+    """Open a server's page; in the end it has asked for nothing elsewhere, and no script failed.
+
+    `prepare` is called before; other options are the browser context's.
+    """
 
     @contextmanager
-    def open_at(url: str, **options: Any) -> Iterator[Screen]:
+    def open_at(
+        url: str, *, prepare: Callable[[Page], Any] = lambda _: None, **options: Any
+    ) -> Iterator[Screen]:
         context = browser.new_context(permissions=["camera"], **options)
         page = context.new_page()
         page.set_default_timeout(PATIENCE_MS)
@@ -144,6 +149,7 @@ def open_screen(browser: Browser) -> OpenScreen:
         context.on("request", lambda request: asked.append(request.url))
         page.on("pageerror", lambda error: failed.append(str(error)))
         try:
+            prepare(page)
             page.goto(url)
             yield Screen(page, url)
         finally:

@@ -67,12 +67,13 @@ def test_what_runs_here_alone_sends_no_frame(camera: Any) -> None:
 
 
 def test_a_camera_that_is_refused_is_told_in_words(open_screen: Any, server: Any) -> None:
-    with open_screen(server.url) as screen:
-        screen.page.add_init_script(
+    def refuse(page: Any) -> None:
+        page.add_init_script(
             "navigator.mediaDevices.getUserMedia = () =>"
             " Promise.reject(new DOMException('', 'NotAllowedError'));"
         )
-        screen.page.reload()
+
+    with open_screen(server.url, prepare=refuse) as screen:
         screen.find("#tab-camera").click()
         screen.find("#camera-toggle").click()
 

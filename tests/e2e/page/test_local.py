@@ -55,11 +55,10 @@ def test_it_gives_what_the_server_gives_and_sends_nothing(
 
 
 def test_without_the_runtime_it_is_off_and_says_why(open_screen: Any, server: Any) -> None:
-    with open_screen("about:blank") as screen:
-        screen.page.route("**/page/runtime/*", lambda route: route.fulfill(status=404))
-        screen.url = server.url
-        screen.page.goto(server.url)
+    def uninstall(page: Any) -> None:
+        page.route("**/page/runtime/*", lambda route: route.fulfill(status=404))
 
+    with open_screen(server.url, prepare=uninstall) as screen:
         expect(screen.find("#here")).to_be_disabled()
         expect(screen.find("#where-hint")).to_contain_text("needs npm")
         expect(screen.find("#use-here")).to_be_disabled()
