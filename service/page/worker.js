@@ -4,6 +4,7 @@ const RUNTIME = new URL("runtime/", import.meta.url).href;
 const MOST_THREADS = 4;
 const TILE_PX = 1024;
 const TRIAL_PX = 64;
+const ERRORS = 3; // and nothing milder in the console
 
 const models = new Map();
 let runtime = null;
@@ -27,7 +28,7 @@ async function open({ key, graph, reach, step }) {
   const halo = Math.ceil(reach / step) * step;
   for (const { name, engine } of providers) {
     try {
-      const session = await ort.InferenceSession.create(graph, { executionProviders: [name] });
+      const session = await ort.InferenceSession.create(graph, { executionProviders: [name], logSeverityLevel: ERRORS });
       await runNetwork({ ort, session }, new Uint8Array(TRIAL_PX * TRIAL_PX * 3), TRIAL_PX, TRIAL_PX);
       models.set(key, { ort, session, halo, step });
       return { engine };
@@ -38,12 +39,12 @@ async function open({ key, graph, reach, step }) {
 }
 
 async function startRuntime() {
-  const adapter = await self.navigator.gpu?.requestAdapter().catch(() => null);
+  const found = await self.navigator.gpu?.requestAdapter().catch(() => null);
+  const adapter = found?.info?.isFallbackAdapter ? null : found; // software that imitates a GPU is slower than any
   const ort = await import(`${RUNTIME}${adapter ? "ort.webgpu.min.mjs" : "ort.wasm.min.mjs"}`);
   // browsers share memory between threads only on pages isolated from other origins, and those need HTTPS
   const threads = self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
   Object.assign(ort.env.wasm, { wasmPaths: RUNTIME, numThreads: threads });
-  ort.env.logLevel = "error";
   const processor = { name: "wasm", engine: `WebAssembly, ${threads} thread${threads > 1 ? "s" : ""}` };
   return { ort, providers: adapter ? [{ name: "webgpu", engine: "WebGPU" }, processor] : [processor] };
 }
