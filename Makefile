@@ -15,10 +15,10 @@ SERVE_OPTIONS = $(if $(filter command,$(origin HOST)),--host '$(HOST)') \
 .PHONY: serve test bench check format results install-trainer install-ray clean
 
 # With PyTorch where there is an NVIDIA GPU for it to run on; without one OpenVINO runs the networks.
-serve: $(VENV)/.installed-$(if $(shell command -v nvidia-smi),service-on-gpu,service)
+serve: $(VENV)/.installed-$(if $(shell command -v nvidia-smi),service-on-gpu,service) node_modules/.installed
 	$(BIN)/python -m service $(SERVE_OPTIONS)
 
-test: $(VENV)/.installed-dev
+test: $(VENV)/.installed-dev node_modules/.installed
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.installed-dev
@@ -55,7 +55,7 @@ install-trainer: $(VENV)/.installed-trainer
 install-ray: $(VENV)/.installed-ray
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) node_modules service/page/runtime build *.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -66,3 +66,9 @@ $(BIN)/python:
 $(VENV)/.installed-%: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) --editable '.[$(subst service-on-gpu,service$(COMMA)torch,$*)]'
 	@touch $@
+
+# What runs the student inside the page. Without npm, or where it fails, the page does without and says so.
+node_modules/.installed: package.json package-lock.json
+	@if command -v npm >/dev/null && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error \
+		&& npm run --silent runtime; then touch $@; \
+	else echo "npm could not install what runs networks in the browser: the page runs them on the server only"; fi

@@ -21,8 +21,9 @@ from service.problems import UnexpectedErrors, describe_problems, install_proble
 from service.processors import count_cpus
 from service.renewal import Renewal
 from service.resources import Resources, ask_resources, is_ready, set_resources
-from service.routes import batch, evaluate, health, metrics, models, sharpen, stream
+from service.routes import batch, degrade, evaluate, health, metrics, models, sharpen, stream
 from service.routes.documentation import install_documentation
+from service.routes.page import install_page
 from service.settings import Settings
 from service.streams.gate import StreamGate
 from service.streams.serving import require_origin
@@ -77,10 +78,11 @@ def create_app(
     install_problems(app)
     app.include_router(health.router)
     guards, problems = _guard(settings)
-    for module in (sharpen, evaluate, batch, models, metrics):
+    for module in (sharpen, degrade, evaluate, batch, models, metrics):
         app.include_router(module.router, dependencies=guards, responses=problems)
     app.include_router(stream.router, dependencies=[Depends(require_origin(settings.origins))])
     install_documentation(app)
+    install_page(app)
     return app
 
 

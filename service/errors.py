@@ -34,6 +34,10 @@ class UnknownModelError(ServiceError):
         super().__init__(f"no model is called {name!r}; expected one of {', '.join(known)}")
 
 
+class MissingGraphError(ServiceError):
+    """A model has no ONNX graph to hand out."""
+
+
 class InvalidOptionsError(ParameterError):
     """What a stream was told of its frames cannot be done; `invalid` says why, by option."""
 

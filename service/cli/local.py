@@ -84,7 +84,14 @@ class LocalService:
             "model": (sharpened_s - decoded_s) * 1e3,
             "encode": (time.perf_counter() - sharpened_s) * 1e3,
         }
-        return Sharpened(data, MEDIA_TYPES[format_], model.name, None, timings_ms, None)
+        return Sharpened(
+            data=data,
+            media_type=MEDIA_TYPES[format_],
+            timings_ms=timings_ms,
+            request_id=None,
+            model=model.name,
+            etag=None,
+        )
 
     def evaluate(self, reference: Source, image: Source | None = None) -> Evaluation:
         """Return how near to the reference each model brings `image`, or the reference blurred."""

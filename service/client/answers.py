@@ -15,15 +15,12 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-@dataclass(frozen=True)
-class Sharpened:
-    """A sharpened picture, and how it came about."""
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A picture that the service made."""
 
     data: bytes = field(repr=False)
     media_type: str
-    model: str
-    """The short name of the model that ran, `role@digest`."""
-    etag: str | None
     timings_ms: Mapping[str, float]
     """Of the service: decode, queue, model, encode."""
     request_id: str | None
@@ -31,6 +28,15 @@ class Sharpened:
     def save(self, path: str | Path) -> None:
         """Write the picture."""
         Path(path).write_bytes(self.data)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sharpened(Picture):
+    """A sharpened picture, and how it came about."""
+
+    model: str
+    """The short name of the model that ran, `role@digest`."""
+    etag: str | None
 
 
 class Score(_Answer):
@@ -178,6 +184,8 @@ class ModelDescription(_Answer):
     role: str
     architecture: str
     parameters: int
+    receptive_field_px: int
+    multiple_of: int
     runtime: str
     device: str
     precision: str

@@ -9,7 +9,14 @@ from typing import Self, Unpack
 
 import httpx
 
-from service.client.answers import BatchLine, Evaluation, Health, ModelDescription, Sharpened
+from service.client.answers import (
+    BatchLine,
+    Evaluation,
+    Health,
+    ModelDescription,
+    Picture,
+    Sharpened,
+)
 from service.client.calls import (
     Answer,
     Call,
@@ -17,6 +24,7 @@ from service.client.calls import (
     SharpenOptions,
     Source,
     call_batch,
+    call_degrade,
     call_evaluate,
     call_health,
     call_models,
@@ -57,6 +65,12 @@ class AsyncSharpenClient:
     ) -> Sharpened:
         """Return the picture sharpened."""
         return await self._ask(call_sharpen(image, options, progress))
+
+    async def degrade(
+        self, image: Source, *, profile: str | None = None, progress: Notify | None = None
+    ) -> Picture:
+        """Return a sharp picture blurred as `profile` says, or as the paper does, as PNG."""
+        return await self._ask(call_degrade(image, progress, profile=profile))
 
     async def evaluate(
         self,

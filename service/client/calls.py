@@ -20,6 +20,7 @@ from service.client.answers import (
     Evaluation,
     Health,
     ModelDescription,
+    Picture,
     PictureFailure,
     PictureScores,
     Sharpened,
@@ -98,6 +99,14 @@ def call_sharpen(
     return Call("POST", "/sharpen", _read_sharpened, query=query, body=image, notify=notify)
 
 
+def call_degrade(
+    image: Source, notify: Notify | None = None, *, profile: str | None = None
+) -> Call[Picture]:
+    """Return the call that blurs a sharp picture."""
+    query = _name_profile(profile)
+    return Call("POST", "/degrade", _read_picture, query=query, body=image, notify=notify)
+
+
 def call_evaluate(
     reference: Source,
     image: Source | None,
@@ -158,12 +167,15 @@ _LINE: TypeAdapter[PictureScores | PictureFailure | SummaryLine] = TypeAdapter(
 
 
 def _read_sharpened(response: httpx.Response) -> Sharpened:
+    picture, headers = _read_picture(response), response.headers
+    return Sharpened(**vars(picture), model=headers.get("x-model", ""), etag=headers.get("etag"))
+
+
+def _read_picture(response: httpx.Response) -> Picture:
     headers = response.headers
-    return Sharpened(
+    return Picture(
         data=response.content,
         media_type=headers.get("content-type", ""),
-        model=headers.get("x-model", ""),
-        etag=headers.get("etag"),
         timings_ms=read_timings(headers.get("server-timing", "")),
         request_id=headers.get("x-request-id"),
     )

@@ -8,7 +8,14 @@ from typing import Self, Unpack
 
 import httpx
 
-from service.client.answers import BatchLine, Evaluation, Health, ModelDescription, Sharpened
+from service.client.answers import (
+    BatchLine,
+    Evaluation,
+    Health,
+    ModelDescription,
+    Picture,
+    Sharpened,
+)
 from service.client.calls import (
     Answer,
     Call,
@@ -16,6 +23,7 @@ from service.client.calls import (
     SharpenOptions,
     Source,
     call_batch,
+    call_degrade,
     call_evaluate,
     call_health,
     call_models,
@@ -56,6 +64,12 @@ class SharpenClient:
     ) -> Sharpened:
         """Return the picture sharpened."""
         return self._ask(call_sharpen(image, options, progress))
+
+    def degrade(
+        self, image: Source, *, profile: str | None = None, progress: Notify | None = None
+    ) -> Picture:
+        """Return a sharp picture blurred as `profile` says, or as the paper does, as PNG."""
+        return self._ask(call_degrade(image, progress, profile=profile))
 
     def evaluate(
         self,

@@ -1,7 +1,7 @@
 """The page that shows the OpenAPI document. All it loads comes from the service itself."""
 
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 _PAGE = """<!DOCTYPE html>
@@ -39,11 +39,6 @@ def install_documentation(app: FastAPI) -> None:
     app.include_router(router)
     assets = StaticFiles(packages=[("fastapi_swagger", "resources")])
     app.mount("/docs/assets", assets, name="documentation")
-
-
-@router.get("/")
-async def show_start() -> RedirectResponse:
-    return RedirectResponse("docs")
 
 
 @router.get("/docs")

@@ -1,17 +1,36 @@
 """What is loaded."""
 
+import hashlib
 from dataclasses import asdict
 from datetime import datetime
-from typing import Literal
+from functools import partial
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
-from pydantic import BaseModel, Field, JsonValue
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from service.graphs import read_graph
 from service.models import Model, ModelStore
+from service.negotiation import has_tag
 from service.problems import describe_problems
 from service.resources import ReadyResources
 
 router = APIRouter(tags=["models"])
+
+_GRAPH_TYPE = "application/octet-stream"
+
+
+class GraphQuery(BaseModel):
+    """The parameters of a request for a graph; one that is not among them is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(
+        default="student",
+        max_length=100,
+        description="student, profile/student, or student@digest: see /models.",
+    )
 
 
 class ModelDescription(BaseModel):
@@ -24,6 +43,8 @@ class ModelDescription(BaseModel):
     role: Literal["student", "teacher"]
     architecture: str
     parameters: int
+    receptive_field_px: int = Field(description="How far around a pixel the network looks.")
+    multiple_of: int = Field(description="What both sides of what the network is given must be.")
     runtime: str
     device: str
     precision: str = Field(description="What it multiplies in.")
@@ -58,6 +79,32 @@ async def list_refusals(resources: ReadyResources) -> list[RefusalDescription]:
     return [RefusalDescription(**asdict(refusal)) for refusal in resources.models.refusals]
 
 
+@router.get(
+    "/models/onnx",
+    summary="The network as an ONNX graph, to be run elsewhere",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The file: one input `blurred`, one output `sharpened`, both "
+            "(N, H, W, 3) RGB of uint8, H and W multiples of `multiple_of`.",
+            "content": {_GRAPH_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+        },
+        304: {"description": "The client has this file already, as `If-None-Match` says."},
+        **describe_problems(404, 422, 503),
+    },
+)
+async def send_graph(
+    request: Request, query: Annotated[GraphQuery, Query()], resources: ReadyResources
+) -> Response:
+    model = resources.models.get(query.model)
+    graph = await resources.inference.peek(partial(read_graph, resources.models, model))
+    etag = f'"{hashlib.sha256(graph).hexdigest()[:32]}"'
+    headers = {"Cache-Control": "no-cache", "ETag": etag, "X-Model": model.name}
+    if has_tag(request.headers.get("if-none-match"), etag):
+        return Response(status_code=304, headers=headers)
+    return Response(graph, headers=headers, media_type=_GRAPH_TYPE)
+
+
 def describe_models(store: ModelStore) -> list[ModelDescription]:
     """Return what is told of the loaded models."""
     refused = {refusal.serving: refusal.reason for refusal in store.refusals}
@@ -76,6 +123,8 @@ def _describe(model: Model, names: list[str], refused: str | None) -> ModelDescr
         role=card.role,
         architecture=card.architecture,
         parameters=card.contract.parameters,
+        receptive_field_px=card.contract.receptive_field_px,
+        multiple_of=card.contract.multiple_of,
         runtime=model.runtime.name,
         device=model.runtime.device,
         precision=model.runtime.precision,

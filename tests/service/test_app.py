@@ -107,13 +107,6 @@ async def test_a_failure_to_load_is_logged_and_the_application_gives_up_unready(
     assert str(error) in caplog.text
 
 
-async def test_root_leads_to_the_documentation(client: httpx.AsyncClient) -> None:
-    answer = await client.get("/", follow_redirects=True)
-
-    assert answer.url.path == "/docs"
-    assert answer.status_code == 200
-
-
 async def test_the_document_describes_bodies_answers_and_problems(
     client: httpx.AsyncClient,
 ) -> None:

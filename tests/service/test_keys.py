@@ -27,8 +27,10 @@ async def guarded(
     [
         ("POST", "/sharpen"),
         ("POST", "/sharpen?strength=much"),
+        ("POST", "/degrade"),
         ("POST", "/evaluate"),
         ("GET", "/models"),
+        ("GET", "/models/onnx"),
         ("GET", "/models/refused"),
         ("GET", "/metrics"),
     ],
@@ -62,7 +64,7 @@ async def test_the_key_opens_either_way(
     assert (await guarded.get("/models", headers=headers)).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/docs", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/", "/docs", "/openapi.json"])
 async def test_health_and_documentation_need_none(guarded: httpx.AsyncClient, path: str) -> None:
     assert (await guarded.get(path)).status_code == 200
 

@@ -69,6 +69,18 @@ def test_sharpen_answers_with_the_picture_and_its_story(call: Any, script: Any) 
     assert sharpened.request_id == "seven"
 
 
+def test_degrade_names_the_profile_and_answers_with_the_picture(call: Any, script: Any) -> None:
+    asked = script(httpx.Response(200, headers={"Content-Type": "image/png"}, content=b"soft"))
+
+    blurred = call(asked, "degrade", PICTURE, profile="call")
+
+    (request,) = asked.requests
+    assert (request.method, request.url.path) == ("POST", "/degrade")
+    assert dict(request.url.params) == {"profile": "call"}
+    assert asked.bodies == [PICTURE]
+    assert (blurred.data, blurred.media_type) == (b"soft", "image/png")
+
+
 def test_a_picture_may_be_a_path_and_the_answer_is_saved(
     call: Any, script: Any, tmp_path: Path
 ) -> None:

@@ -30,6 +30,7 @@ EXPECTED = {
     "broken-form": RefusedError,
     "too-many-pictures": RefusedError,
     "unknown-model": UnknownNameError,
+    "no-graph": UnknownNameError,
     "not-ready": UnavailableError,
 }
 """By the end of the problem's type; all others that the service has are about the picture."""
