@@ -25,6 +25,12 @@ FROM packages AS gpu-packages
 RUN --mount=type=cache,target=/root/.cache/pip docker/install.sh service torch ${EXTRAS} \
     && python -c 'import torch; print("PyTorch", torch.__version__, "for CUDA", torch.version.cuda)'
 
+# What runs the student inside the page, from npm.
+FROM node:22.21.1-bookworm-slim AS page
+WORKDIR /build
+COPY package.json package-lock.json ./
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts --no-audit --no-fund && npm run runtime
+
 FROM python AS weights
 COPY weights /weights
 COPY docker/check-weights.sh /build/
@@ -38,6 +44,7 @@ WORKDIR /opt/service
 COPY LICENSE ./
 COPY sharpening sharpening
 COPY service service
+COPY --from=page /build/service/page/runtime service/page/runtime
 COPY --from=weights /weights /weights
 
 ARG REVISION=unknown

@@ -35,13 +35,14 @@ def test_it_is_not_run_by_root_and_is_told_to_stop_by_sigterm(dockerfile: Any) -
     assert dockerfile.last("STOPSIGNAL") == "SIGTERM"
 
 
-def test_there_is_one_pinned_base_and_the_cpu_is_what_is_built_unless_told_otherwise(
+def test_bases_are_pinned_and_the_cpu_is_what_is_built_unless_told_otherwise(
     dockerfile: Any,
 ) -> None:
     bases = [line.split() for line in dockerfile.all("FROM")]
     names = {words[-1] for words in bases}
-    (outside,) = {words[0] for words in bases if words[0] not in names}
-    assert re.fullmatch(r"python:3\.11\.\d+-slim-bookworm", outside)
+    node, python = sorted({words[0] for words in bases if words[0] not in names})
+    assert re.fullmatch(r"node:\d+\.\d+\.\d+-bookworm-slim", node)
+    assert re.fullmatch(r"python:3\.11\.\d+-slim-bookworm", python)
     assert bases[-1][-1] == "cpu"
 
 
@@ -123,6 +124,10 @@ def test_what_is_copied_and_installed_serves_and_is_healthy(
     with make_image(dockerfile) as image:
         image.run("docker/install.sh", "service")
         image.run("build/check-weights.sh", "weights")
+        shutil.rmtree(image.folder / "service" / "page" / "runtime", ignore_errors=True)
+        if shutil.which("npm"):
+            (run,) = (line for line in dockerfile.all("RUN") if "npm" in line)
+            image.run("sh", "-c", re.sub(r"^--mount=\S+ ", "", run))
         variables = read_variables(dockerfile) | {
             "PATH": image.variables["PATH"],
             "PYTHONPATH": str(image.folder),
@@ -152,3 +157,7 @@ def test_what_is_copied_and_installed_serves_and_is_healthy(
             picture = (REPOSITORY / "examples" / "dog-blurred.png").read_bytes()
             answer = httpx.post(f"http://127.0.0.1:{port}/sharpen", content=picture, timeout=60)
             assert answer.status_code == 200, answer.text
+            assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 200
+            if shutil.which("npm"):
+                runtime = httpx.get(f"http://127.0.0.1:{port}/page/runtime/ort.wasm.min.mjs")
+                assert runtime.status_code == 200
