@@ -4,7 +4,7 @@ What `forward` is in `sharpening.networks`; a test holds them against each other
 rounds or clamps: the graph around them does.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +15,7 @@ from openvino import opset13 as ops
 
 from sharpening.architectures import (
     DihedralStudentConfig,
+    MirrorStudentConfig,
     StudentConfig,
     TeacherConfig,
     read_config,
@@ -133,6 +134,27 @@ def _plan_student(numbers: _Numbers, given: Mapping[str, Any]) -> Plan:
     return Plan(config.fold, config.multiple_of, config.receptive_field_px, write)
 
 
+def _plan_mirror_student(numbers: _Numbers, given: Mapping[str, Any]) -> Plan:
+    config = read_config(MirrorStudentConfig, "mirror-student", given)
+    folded, channels, halves = 3 * config.fold**2, config.channels, config.channels // 2
+    head = _mirror(numbers.take_layer("head", folded, halves))
+    body = [
+        _mirror(numbers.take_layer(f"body.{place}", channels, halves))
+        for place in range(len(config.dilations))
+    ]
+    tail = _mirror(numbers.take_layer("tail", channels, folded // 2))
+    return _plan_with_skips(config, head, body, tail)
+
+
+def _mirror(stored: Convolution) -> Convolution:
+    """Return all kernels: each of those stored, then its mirror's, as `MirrorConv2d.expand` does."""
+    halves, inputs = stored.kernels.shape[:2]
+    pairs = stored.kernels.reshape(halves, inputs // 2, 2, 3, 3)
+    mirrored = pairs[:, :, ::-1, :, ::-1].reshape(stored.kernels.shape)
+    kernels = np.stack((stored.kernels, mirrored), axis=1).reshape(-1, inputs, 3, 3)
+    return Convolution(kernels, np.repeat(stored.biases, 2))
+
+
 def _plan_dihedral_student(numbers: _Numbers, given: Mapping[str, Any]) -> Plan:
     config = read_config(DihedralStudentConfig, "dihedral-student", given)
     folded, fields = 3 * config.fold**2, config.fields
@@ -142,8 +164,15 @@ def _plan_dihedral_student(numbers: _Numbers, given: Mapping[str, Any]) -> Plan:
         _lay(numbers.take_layer(f"body.{place}", fields * WAYS, fields), of_fields)
         for place in range(len(config.dilations))
     ]
-    tail = _take_unfolding(numbers, fields, config.fold)
+    return _plan_with_skips(config, head, body, _take_unfolding(numbers, fields, config.fold))
 
+
+def _plan_with_skips(
+    config: MirrorStudentConfig | DihedralStudentConfig,
+    head: Convolution,
+    body: Sequence[Convolution],
+    tail: Convolution,
+) -> Plan:
     def write(pixels: openvino.Node, enter: Adapt, leave: Adapt) -> openvino.Node:
         features = activate(convolve(pixels, enter(head)))
         for layer, dilation in zip(body, config.dilations, strict=True):
@@ -220,6 +249,7 @@ def _add_blocks(
 _PLANNERS: Mapping[str, Callable[[_Numbers, Mapping[str, Any]], Plan]] = MappingProxyType(
     {
         "student": _plan_student,
+        "mirror-student": _plan_mirror_student,
         "dihedral-student": _plan_dihedral_student,
         "teacher": _plan_teacher,
     }

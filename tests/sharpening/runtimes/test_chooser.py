@@ -15,7 +15,7 @@ from sharpening.weights import Weights
 
 Make = Callable[..., Weights]
 
-SHIPPED = Path(__file__).parents[3] / "weights" / "paper-teacher.safetensors"
+SHIPPED = Path(__file__).parents[3] / "weights" / "paper-student.safetensors"
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_whether_the_processor_multiplies_bfloat16_is_known() -> None:
     assert multiplies_bfloat16() in (True, False)
 
 
-def test_pytorch_is_not_loaded_to_run_a_network_on_a_cpu() -> None:
+def test_pytorch_is_not_loaded_to_run_a_student_on_a_cpu() -> None:
     code = (
         "import sys; from pathlib import Path; import numpy as np;"
         "from sharpening.runtimes import choose_runtime;"

@@ -24,6 +24,8 @@ TEACHER = {"channels": [6, 8, 10], "blocks_down": [1, 2], "blocks_middle": 1, "b
 NETWORKS: list[tuple[str, dict[str, Any]]] = [
     ("student", {}),
     ("student", {"channels": 5, "dilations": []}),
+    ("mirror-student", {}),
+    ("mirror-student", {"channels": 2, "dilations": [2]}),
     ("dihedral-student", {}),
     ("dihedral-student", {"fields": 1, "dilations": [2]}),
     ("teacher", TEACHER),
