@@ -147,7 +147,7 @@ def _plan_mirror_student(numbers: _Numbers, given: Mapping[str, Any]) -> Plan:
 
 
 def _mirror(stored: Convolution) -> Convolution:
-    """Return all kernels: each of those stored, then its mirror's, as `MirrorConv2d.expand` does."""
+    """Return all kernels: each of those stored, then its mirror's."""
     halves, inputs = stored.kernels.shape[:2]
     pairs = stored.kernels.reshape(halves, inputs // 2, 2, 3, 3)
     mirrored = pairs[:, :, ::-1, :, ::-1].reshape(stored.kernels.shape)
