@@ -35,13 +35,14 @@ def test_it_is_not_run_by_root_and_is_told_to_stop_by_sigterm(dockerfile: Any) -
     assert dockerfile.last("STOPSIGNAL") == "SIGTERM"
 
 
-def test_there_is_one_pinned_base_and_the_cpu_is_what_is_built_unless_told_otherwise(
+def test_bases_are_pinned_and_the_cpu_is_what_is_built_unless_told_otherwise(
     dockerfile: Any,
 ) -> None:
     bases = [line.split() for line in dockerfile.all("FROM")]
     names = {words[-1] for words in bases}
-    (outside,) = {words[0] for words in bases if words[0] not in names}
-    assert re.fullmatch(r"python:3\.11\.\d+-slim-bookworm", outside)
+    outside = {words[0] for words in bases if words[0] not in names}
+    assert all(re.fullmatch(r"\w+:\d+\.\d+\.\d+-[\w-]+", base) for base in outside)
+    assert any(base.startswith("python:3.11.") for base in outside)
     assert bases[-1][-1] == "cpu"
 
 
