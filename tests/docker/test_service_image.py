@@ -139,9 +139,10 @@ def test_what_is_copied_and_installed_serves_and_is_healthy(
 
         assert ask_health().returncode == 1
         (image.folder / "opt").mkdir()
-        with start(image, serve, variables):
+        with start(image, serve, variables) as process:
             deadline_s = time.monotonic() + START_S
             while (asked := ask_health()).returncode != 0 and time.monotonic() < deadline_s:
+                assert process.poll() is None
                 time.sleep(0.5)
             assert (asked.returncode, asked.stdout) == (0, "ready\n")
             picture = (REPOSITORY / "examples" / "dog-blurred.png").read_bytes()
