@@ -3,9 +3,23 @@
 A message says what was wrong, which value was seen, what was expected and what to do.
 """
 
+from typing import Any
+
 
 class SharpeningError(Exception):
-    """Root of every error that input, and not a programmer, can cause."""
+    """Root of every error that input, and not a programmer, can cause.
+
+    It can be sent to another process, whatever its constructor takes.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(kind: type[SharpeningError], args: tuple[Any, ...], state: dict[str, Any]) -> object:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class ImageError(SharpeningError):

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from service.cli.bulk import Bulk, Errand, Plan
 from service.cli.image import add_sharpen_options, choose_options
@@ -14,7 +15,10 @@ from service.cli.pool import Done, Failed, do_each
 from service.cli.report import BulkReport
 from service.cli.scores import format_line, format_summaries, list_summaries
 from service.cli.storage import open_folder
-from service.client import BatchLine, BatchSummary, PictureFailure
+from service.client import BatchLine, BatchSummary, Pair, PictureFailure
+
+if TYPE_CHECKING:
+    from service.settings import Settings
 
 _DESCRIPTION = """Sharpen all pictures below IN into OUT, keeping the tree: folders here, or in
 object storage (s3://BUCKET/FOLDER, gs://...). What is in OUT already is left alone, so that after
@@ -29,13 +33,9 @@ def run(arguments: Sequence[str]) -> int:
     """Sharpen or score; returns 1 if any picture failed."""
     parser = _build_parser()
     options = parser.parse_args(arguments)
-    if options.score:
-        if options.ray is not None:
-            parser.error("--score works without --ray only")
-        return _score(options)
     if options.ray is not None and options.url is not None:
         parser.error("give either --ray or --url: the work is done in one place")
-    return _sharpen(options)
+    return _score(options) if options.score else _sharpen(options)
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -52,7 +52,8 @@ def _build_parser() -> argparse.ArgumentParser:
         const="",
         metavar="ADDRESS",
         help="work on a Ray cluster: at this address, else where RAY_ADDRESS says, else on this "
-        "machine; SHARPEN_RAY_CPUS and SHARPEN_RAY_GPUS are for each picture",
+        "machine; SHARPEN_RAY_CPUS and SHARPEN_RAY_GPUS are for each picture, and all its machines "
+        "must see the folders",
     )
     return parser
 
@@ -73,11 +74,10 @@ def _sharpen(options: argparse.Namespace) -> int:
 
 def _sharpen_all(errands: Iterable[Errand], bulk: Bulk, options: argparse.Namespace) -> Outcomes:
     if options.ray is not None:
-        from service.cli.environment import read_settings
-        from service.ray.bulk import sharpen_on_cluster
+        from service.ray.bulk import do_each_on_cluster
 
-        given = {} if options.weights is None else {"weights_dir": options.weights}
-        yield from sharpen_on_cluster(errands, bulk, read_settings(given), address=options.ray)
+        settings = _read_settings(options)
+        yield from do_each_on_cluster(errands, bulk.sharpen, settings, address=options.ray)
         return
     with open_place(options) as place:
         work = partial(bulk.sharpen, service=place.service)
@@ -89,11 +89,32 @@ def _score(options: argparse.Namespace) -> int:
     for name in pairing.lonely:
         print(f"{name}: not in {options.output}", file=sys.stderr)
     failed = bool(pairing.lonely)
-    with open_place(options) as place:
-        for line in place.service.evaluate_batch(pairing.pairs):
-            failed |= isinstance(line, PictureFailure)
-            print(line.model_dump_json() if options.json else _format(line), flush=True)
+    for line in _score_all(pairing.pairs, options):
+        failed |= isinstance(line, PictureFailure)
+        print(line.model_dump_json() if options.json else _format(line), flush=True)
     return 1 if failed else 0
+
+
+def _score_all(pairs: Sequence[Pair], options: argparse.Namespace) -> Iterator[BatchLine]:
+    if options.ray is not None:
+        from service.cli.local import judge_pair, open_local
+        from service.ray.bulk import do_each_on_cluster
+
+        settings = _read_settings(options)
+        with open_local(settings) as local:
+            each = partial(
+                do_each_on_cluster, work=judge_pair, settings=settings, address=options.ray
+            )
+            yield from local.evaluate_batch(pairs, each=each)
+        return
+    with open_place(options) as place:
+        yield from place.service.evaluate_batch(pairs)
+
+
+def _read_settings(options: argparse.Namespace) -> "Settings":
+    from service.cli.environment import read_settings
+
+    return read_settings({} if options.weights is None else {"weights_dir": options.weights})
 
 
 def _format(line: BatchLine) -> str:

@@ -1,7 +1,7 @@
 """The service's verbs in this process: the same core, the same weights, no HTTP."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from service.batches.lines import PictureLine, summarise_lines
 from service.cli.pictures import read_source
-from service.cli.pool import Failed, do_each
+from service.cli.pool import Done, Failed, do_each
 from service.client import (
     BatchLine,
     BatchSummary,
@@ -41,6 +41,7 @@ from sharpening.metrics import DEFINITIONS
 from sharpening.picture import sharpen_image
 
 Pixels = npt.NDArray[Any]
+JudgeEach = Callable[[Sequence[Pair]], Iterator[Done[Pair, PictureLine] | Failed[Pair]]]
 
 
 class LocalService:
@@ -95,7 +96,7 @@ class LocalService:
 
     def evaluate(self, reference: Source, image: Source | None = None) -> Evaluation:
         """Return how near to the reference each model brings `image`, or the reference blurred."""
-        scores, degradation = self._judge(reference, image)
+        scores, degradation = self.judge(reference, image)
         models = self._store.get_judged()
         return Evaluation.model_validate(
             scores.model_dump()
@@ -104,10 +105,16 @@ class LocalService:
             | {"degradation": degradation and degradation.model_dump(mode="json")}
         )
 
-    def evaluate_batch(self, pictures: Sequence[Pair]) -> Iterator[BatchLine]:
-        """Yield a line for each pair as it is judged; last the summary."""
+    def evaluate_batch(
+        self, pictures: Sequence[Pair], *, each: JudgeEach | None = None
+    ) -> Iterator[BatchLine]:
+        """Yield a line for each pair as it is judged; last the summary.
+
+        `each` judges all pairs somewhere else, each by `judge_pair` there.
+        """
         lines: list[PictureLine] = []
-        for outcome in do_each(pictures, self._judge_line, jobs=self.jobs):
+        here = partial(do_each, work=partial(judge_pair, service=self), jobs=self.jobs)
+        for outcome in (each or here)(pictures):
             if isinstance(outcome, Failed):
                 problem = describe_error(outcome.error, request_id="")
                 yield PictureFailure(
@@ -129,11 +136,8 @@ class LocalService:
         described = describe_models(self._store)
         return [ModelDescription.model_validate(each.model_dump()) for each in described]
 
-    def _judge_line(self, pair: Pair) -> PictureLine:
-        scores, _ = self._judge(pair.reference, pair.image)
-        return PictureLine(name=pair.name, **dict(scores))
-
-    def _judge(self, reference: Source, image: Source | None) -> tuple[Scores, Degradation | None]:
+    def judge(self, reference: Source, image: Source | None) -> tuple[Scores, Degradation | None]:
+        """Return the scores, and how the reference was blurred if that was done here."""
         models = self._store.get_judged()
         pair = open_pair(
             read_source(reference),
@@ -144,6 +148,12 @@ class LocalService:
         engines = {role: _Turns(model.engine, self._threads) for role, model in models.items()}
         evaluation, _ = evaluate(pair.reference.pixels, pair.blurred.pixels, engines)
         return Scores.of(evaluation), pair.degradation
+
+
+def judge_pair(pair: Pair, service: LocalService) -> PictureLine:
+    """Return the line of a pair."""
+    scores, _ = service.judge(pair.reference, pair.image)
+    return PictureLine(name=pair.name, **dict(scores))
 
 
 class _Turns:

@@ -1,6 +1,6 @@
 """Doing the same to many pictures, several at once, going on past those that cannot be done."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -36,7 +36,7 @@ class Failed(Generic[Item]):
 
 def do_each(
     items: Iterable[Item], work: Callable[[Item], Result], *, jobs: int
-) -> Iterator[Done[Item, Result] | Failed[Item]]:
+) -> Generator[Done[Item, Result] | Failed[Item], None, None]:
     """Yield what came of each item as it is done, so many `jobs` at once, in no order.
 
     Items are taken as there is room for them, however many there are. An error that is not of one

@@ -1,21 +1,22 @@
-"""A batch on a Ray cluster: each picture is a task, from storage to storage, where there is room.
+"""Work on many pictures by a Ray cluster: each is a task, done where there is room.
 
-Only names and errors come by here. Ray itself tries again what a lost machine was working on.
+Only items, results and errors come by here. Ray itself tries again what a lost machine was working
+on.
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from service.cli.bulk import Bulk, Errand
 from service.cli.local import LocalService, open_threads
-from service.cli.pool import OF_ONE_PICTURE, Done, Failed
+from service.cli.pool import OF_ONE_PICTURE, Done, Failed, Item, Result
 from service.models import load_models
 from service.ray.share import reserve, take_share
 from service.settings import Settings
@@ -24,7 +25,7 @@ from sharpening.errors import ImageError, SharpeningError, WeightsError
 _AHEAD = 2
 """Pictures for each one that the cluster can work on at once, so that none of it waits."""
 
-Outcome = Done[Errand, None] | Failed[Errand]
+Work = Callable[[Item, LocalService], Result]
 Weights = dict[str, bytes]
 
 
@@ -42,32 +43,21 @@ class _Worker:
         return hash(self.weights)
 
 
-@dataclass(frozen=True)
-class _Trouble:
-    """What is wrong, in words: not every error can be sent from one process to another."""
+def do_each_on_cluster(
+    items: Iterable[Item], work: Work[Item, Result], settings: Settings, *, address: str
+) -> Iterator[Done[Item, Result] | Failed[Item]]:
+    """Yield what came of each item as it is done, in no order, as `do_each` does here.
 
-    reason: str
-    of_one_picture: bool
-
-
-_Answer = _Trouble | None
-
-
-def sharpen_on_cluster(
-    errands: Iterable[Errand], bulk: Bulk, settings: Settings, *, address: str
-) -> Iterator[Outcome]:
-    """Yield what came of each errand as it is done, in no order.
-
-    An `address` of "" is that of RAY_ADDRESS, or of a cluster on this machine that is started for
-    it. Errands are taken as there is room for them. Raises `SharpeningError` for what is not the
-    fault of one picture.
+    `work` is given an item and a service to do it with, and is sent to the cluster. An `address` of
+    "" is that of RAY_ADDRESS, or of a cluster on this machine that is started for it. Raises what
+    is not the fault of one picture.
     """
     with _join_cluster(address):
         worker = _Worker(take_share(settings), ray.put(_read_weights(settings.weights_dir)))
-        task = _sharpen.options(**reserve(settings))
-        running: dict[ray.ObjectRef[_Answer], Errand] = {}
-        for errand in errands:
-            running[task.remote(worker, bulk, errand)] = errand
+        task = _do.options(**reserve(settings))
+        running: dict[ray.ObjectRef[Result], Item] = {}
+        for item in items:
+            running[task.remote(worker, work, item)] = item
             while len(running) >= _count_places(settings) * _AHEAD:
                 yield _take_done(running)
         while running:
@@ -75,13 +65,8 @@ def sharpen_on_cluster(
 
 
 @ray.remote
-def _sharpen(worker: _Worker, bulk: Bulk, errand: Errand) -> _Answer:
-    """Sharpen one picture; returns what is wrong, if anything."""
-    try:
-        bulk.sharpen(errand, _open_service(worker))
-    except (SharpeningError, OSError) as error:
-        return _Trouble(str(error), isinstance(error, OF_ONE_PICTURE))
-    return None
+def _do(worker: _Worker, work: Work[Any, Any], item: Any) -> Any:
+    return work(item, _open_service(worker))
 
 
 @lru_cache(maxsize=1)
@@ -110,21 +95,22 @@ def _join_cluster(address: str) -> Iterator[None]:
         ray.shutdown()
 
 
-def _take_done(running: "dict[ray.ObjectRef[_Answer], Errand]") -> Outcome:
+def _take_done(
+    running: "dict[ray.ObjectRef[Result], Item]",
+) -> Done[Item, Result] | Failed[Item]:
     """Wait until one is done, and take it out."""
     (done,), _ = ray.wait(list(running), num_returns=1)
-    errand = running.pop(done)
+    item = running.pop(done)
     try:
-        answer = ray.get(done)
-    except RayTaskError:
+        return Done(item, ray.get(done))
+    except RayTaskError as error:
+        if isinstance(error.cause, OF_ONE_PICTURE):
+            return Failed(item, error.cause)
+        if isinstance(error.cause, SharpeningError | OSError):
+            raise error.cause from error
         raise
     except RayError as error:
-        answer = _Trouble(f"the process that sharpened it died: {error}", of_one_picture=True)
-    if answer is None:
-        return Done(errand, None)
-    if not answer.of_one_picture:
-        raise SharpeningError(answer.reason)
-    return Failed(errand, ImageError(answer.reason))
+        return Failed(item, ImageError(f"the process that worked on it died: {error}"))
 
 
 def _count_places(settings: Settings) -> int:

@@ -40,9 +40,9 @@ def test_bases_are_pinned_and_the_cpu_is_what_is_built_unless_told_otherwise(
 ) -> None:
     bases = [line.split() for line in dockerfile.all("FROM")]
     names = {words[-1] for words in bases}
-    node, python = sorted({words[0] for words in bases if words[0] not in names})
-    assert re.fullmatch(r"node:\d+\.\d+\.\d+-bookworm-slim", node)
-    assert re.fullmatch(r"python:3\.11\.\d+-slim-bookworm", python)
+    outside = {words[0] for words in bases if words[0] not in names}
+    assert all(re.fullmatch(r"\w+:\d+\.\d+\.\d+-[\w-]+", base) for base in outside)
+    assert any(base.startswith("python:3.11.") for base in outside)
     assert bases[-1][-1] == "cpu"
 
 
@@ -149,9 +149,10 @@ def test_what_is_copied_and_installed_serves_and_is_healthy(
 
         assert ask_health().returncode == 1
         (image.folder / "opt").mkdir()
-        with start(image, serve, variables):
+        with start(image, serve, variables) as process:
             deadline_s = time.monotonic() + START_S
             while (asked := ask_health()).returncode != 0 and time.monotonic() < deadline_s:
+                assert process.poll() is None
                 time.sleep(0.5)
             assert (asked.returncode, asked.stdout) == (0, "ready\n")
             picture = (REPOSITORY / "examples" / "dog-blurred.png").read_bytes()

@@ -1,5 +1,6 @@
 """Many items at once: what fails alone, and what ends it all."""
 
+import itertools
 import threading
 
 import pytest
@@ -49,6 +50,16 @@ def test_any_other_error_ends_it_and_drops_what_has_not_begun(error: Exception) 
         list(do_each(range(100), work, jobs=1))
 
     assert len(begun) < 100
+
+
+def test_items_are_taken_only_as_there_is_room_for_them() -> None:
+    taken = itertools.count()
+    done = do_each(taken, lambda item: item, jobs=3)
+
+    assert len(list(itertools.islice(done, 50))) == 50
+    done.close()
+
+    assert next(taken) <= 50 + 2 * 3
 
 
 def test_so_many_jobs_are_under_way_at_once() -> None:

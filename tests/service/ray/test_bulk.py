@@ -1,14 +1,22 @@
 """`sharpen batch --ray` on a real cluster: the same files as without."""
 
+import json
 import os
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from service.cli import main
 
 pytestmark = pytest.mark.slow
+
+LARGE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+LARGE += struct.pack(">I", zlib.crc32(LARGE[12:]))
+"""The head of a picture that is too large."""
 
 
 def list_files(folder: Path) -> dict[str, bytes]:
@@ -61,6 +69,33 @@ def test_a_cluster_makes_the_same_files_and_goes_on_past_bad_ones(
     assert run(pictures, tmp_path / "there", *words, "--ray", cluster) == 0
     assert "1 sharpened, 11 already there" in capsys.readouterr().err
     assert list_files(tmp_path / "there") == list_files(tmp_path / "here")
+
+
+def test_a_cluster_scores_as_one_machine_does(
+    cluster: str,
+    pictures: Path,
+    run: Callable[..., int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(pictures, tmp_path / "out", "--strength", "2") == 0
+    (pictures / "0" / "0.png").write_text("not a picture")
+    (pictures / "1" / "1.png").write_bytes(LARGE)
+    capsys.readouterr()
+    words = (pictures, tmp_path / "out", "--score", "--json")
+
+    assert run(*words) == 1
+    here = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert run(*words, "--ray", cluster) == 1
+    there = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert there[-1] == here[-1]
+    assert (here[-1]["pictures"], here[-1]["errors"]) == (12, 2)
+    assert sort_lines(there[:-1]) == sort_lines(here[:-1])
+
+
+def sort_lines(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(lines, key=lambda line: str(line["name"]))
 
 
 @pytest.mark.usefixtures("cluster")
