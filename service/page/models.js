@@ -37,10 +37,10 @@ function arrange(listed) {
 
 /** Fills a chooser with the models by profile. */
 export function fillChooser(select, models) {
-  const groups = Map.groupBy
-    ? Map.groupBy(models, (model) => model.profile)
-    : models.reduce((map, model) => map.set(model.profile, [...(map.get(model.profile) ?? []), model]), new Map());
-  select.replaceChildren(...[...groups].map(([profile, members]) => makeGroup(profile, members)));
+  const profiles = [...new Set(models.map((model) => model.profile))];
+  select.replaceChildren(
+    ...profiles.map((profile) => makeGroup(profile, models.filter((model) => model.profile === profile))),
+  );
   select.disabled = false;
 }
 

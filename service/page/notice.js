@@ -26,27 +26,29 @@ export function showNotice(message, again = null) {
 
 export function hideNotice() {
   box.hidden = true;
-  text.textContent = "";
+  text.textContent = countdown.textContent = "";
   retry = dismiss = null;
 }
 
-/** Resolves when the seconds are over or whoever looks wants it now; rejects when they give up. */
-export function waitWithNotice(error, seconds) {
+/** Resolves when the seconds are over or whoever looks wants it now; rejects when they, or `signal`, give up. */
+export function waitWithNotice(error, seconds, signal) {
+  const ended = new AbortController();
   return new Promise((resolve, reject) => {
     let left = Math.ceil(seconds);
+    const giveUp = () => reject(new DOMException("", "AbortError"));
     const tick = () => {
       countdown.textContent = `Trying again in ${left} s. Nothing is lost.`;
-      if (left === 0) finish(resolve);
+      if (left === 0) resolve();
       left -= 1;
     };
-    const timer = setInterval(tick, SECOND_MS);
-    const finish = (settle, value) => {
-      clearInterval(timer);
-      hideNotice();
-      settle(value);
-    };
-    show(error.message, () => finish(resolve), () => finish(reject, new DOMException("", "AbortError")));
+    show(error.message, resolve, giveUp);
     tick();
+    const timer = setInterval(tick, SECOND_MS);
+    ended.signal.addEventListener("abort", () => clearInterval(timer));
+    signal?.addEventListener("abort", giveUp, { signal: ended.signal });
+  }).finally(() => {
+    ended.abort();
+    if (!signal?.aborted) hideNotice(); // else it is another's by now
   });
 }
 

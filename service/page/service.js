@@ -57,7 +57,7 @@ export async function patiently(work, { wait, signal }) {
       return await work();
     } catch (error) {
       if (!(error instanceof Problem && error.passes) || attempt === MOST_ATTEMPTS) throw error;
-      await wait(error, Math.min(error.retryAfterS, LONGEST_WAIT_S));
+      await wait(error, Math.min(error.retryAfterS, LONGEST_WAIT_S), signal);
       signal?.throwIfAborted();
     }
   }

@@ -20,6 +20,12 @@ BUSY = {
 ToFile = Callable[..., bytes]
 
 
+def refuse(route: Route, retry_after_s: int) -> None:
+    """Answer as a busy service does."""
+    headers = {"Content-Type": "application/problem+json", "Retry-After": str(retry_after_s)}
+    route.fulfill(status=429, headers=headers, body=json.dumps(BUSY))
+
+
 @pytest.fixture(scope="module")
 def guarded(start_server: Callable[..., AbstractContextManager[Any]]) -> Iterator[Any]:
     """A server with a key that takes only small pictures."""
@@ -42,11 +48,7 @@ def test_what_is_no_picture_is_told_and_the_one_before_stays(
 def test_a_busy_service_is_asked_again_after_the_time_that_it_says(
     screen: Any, blurred: np.ndarray, to_file: ToFile
 ) -> None:
-    def refuse(route: Route) -> None:
-        headers = {"Content-Type": "application/problem+json", "Retry-After": "2"}
-        route.fulfill(status=429, headers=headers, body=json.dumps(BUSY))
-
-    screen.page.route("**/sharpen?*", refuse, times=1)
+    screen.page.route("**/sharpen?*", lambda route: refuse(route, 2), times=1)
     screen.choose(to_file(blurred))
 
     expect(screen.find("#notice-text")).to_have_text(
@@ -61,11 +63,7 @@ def test_a_busy_service_is_asked_again_after_the_time_that_it_says(
 def test_who_does_not_want_to_wait_can_try_now_or_give_up(
     screen: Any, blurred: np.ndarray, to_file: ToFile
 ) -> None:
-    def refuse(route: Route) -> None:
-        headers = {"Content-Type": "application/problem+json", "Retry-After": "50"}
-        route.fulfill(status=429, headers=headers, body=json.dumps(BUSY))
-
-    screen.page.route("**/sharpen?*", refuse, times=2)
+    screen.page.route("**/sharpen?*", lambda route: refuse(route, 50), times=2)
     screen.choose(to_file(blurred))
     screen.find("#notice-close").click()
     expect(screen.status).to_have_text("Not sharpened.")
@@ -73,6 +71,22 @@ def test_who_does_not_want_to_wait_can_try_now_or_give_up(
     screen.find("#model").select_option("paper/student")
     screen.find("#notice-retry").click()
     screen.wait()
+
+
+def test_the_end_of_a_wait_that_was_given_up_takes_no_other_notice_away(
+    open_screen: Any, server: Any, blurred: np.ndarray, to_file: ToFile
+) -> None:
+    with open_screen(server.url, prepare=lambda page: page.clock.install()) as screen:
+        screen.page.route("**/sharpen?*", lambda route: refuse(route, 50), times=1)
+        screen.choose(to_file(blurred))
+        expect(screen.find("#notice-countdown")).to_contain_text("Trying again in")
+        screen.choose(b"these are words", into="choose-another")
+        expect(screen.find("#notice-text")).to_contain_text("not handled")
+
+        screen.page.clock.run_for(60_000)
+
+        expect(screen.notice).to_be_visible()
+        expect(screen.find("#notice-countdown")).to_have_text("")
 
 
 def test_a_service_that_is_gone_is_told_and_the_work_goes_on_when_it_is_back(
