@@ -67,7 +67,7 @@ class Engine:
         padded = _extend(blurred, self.runtime.multiple_of)
         if padded is blurred and max(blurred.shape) <= self.tile_px:
             before_tile()
-            return _mix(blurred, self.runtime.run(blurred[np.newaxis])[0], strength)
+            return self._run(blurred, strength)
         sharpened = np.empty_like(blurred)
         tiles = plan_tiles(
             *padded.shape[:2],
@@ -78,10 +78,16 @@ class Engine:
         for tile in tiles:
             before_tile()
             source = padded[tile.source]
-            result = _mix(source, self.runtime.run(source[np.newaxis])[0], strength)[tile.kept]
+            result = self._run(source, strength)[tile.kept]
             target = sharpened[tile.destination]
             target[:] = result[: target.shape[0], : target.shape[1]]
         return sharpened
+
+    def _run(self, source: Pixels, strength: float) -> Pixels:
+        sharpened = self.runtime.run(source[np.newaxis])[0]
+        if sharpened.shape != source.shape:
+            raise ValueError(f"the runtime turned {source.shape} into {sharpened.shape}")
+        return _mix(source, sharpened, strength)
 
 
 def _check_pixels(blurred: Pixels) -> None:

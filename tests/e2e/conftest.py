@@ -22,5 +22,5 @@ def _start_server(tmp_path_factory: pytest.TempPathFactory) -> StartServer:
 
 @pytest.fixture(scope="session")
 def server(start_server: StartServer) -> Iterator[Server]:
-    with start_server(max_wait_s="300") as started:
+    with start_server(max_wait_s="300", precision="float32") as started:
         yield started

@@ -89,9 +89,7 @@ def test_the_figures_are_those_that_the_trainer_comes_to(
 
     paths = sorted((REPOSITORY / "weights").glob("paper-*.safetensors"))
     weights = {(each := load_weights(path)).card.role: each for path in paths}
-    engines = {
-        role: Engine(choose_runtime(each, precision="auto")) for role, each in weights.items()
-    }
+    engines = {role: Engine(choose_runtime(each)) for role, each in weights.items()}
     expected, _ = evaluate(photograph, blurred, engines)
     line, last = (json.loads(text) for text in answer.text.splitlines())
     assert line["input"] == expected.input.model_dump()

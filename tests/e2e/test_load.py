@@ -36,6 +36,9 @@ def picture() -> bytes:
     return buffer.getvalue()
 
 
+SLOWLY = {"precision": "float32", "inference_threads": "1"}
+
+
 @pytest.fixture
 def crowd() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(16) as threads:
@@ -84,7 +87,7 @@ def test_what_was_accepted_is_finished_before_it_stops(
     start_server: StartServer, crowd: ThreadPoolExecutor, picture: bytes
 ) -> None:
     limits = {"max_megapixels_in_flight": "0.5", "max_wait_s": "100", "drain_timeout_s": "100"}
-    with start_server(**limits) as server:
+    with start_server(**limits, **SLOWLY) as server:
         accepted = send(crowd, server.url, picture, 5, params={"model": "teacher"})
         wait_until(lambda: read_figure(server.url, "sharpen_queued_requests") == 3)
         server.process.send_signal(signal.SIGTERM)

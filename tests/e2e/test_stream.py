@@ -320,7 +320,8 @@ def replace_by_another_student(path: Path) -> None:
 def test_told_to_stop_it_finishes_what_it_took_and_exits_with_0(
     start_server: StartServer, pixels: np.ndarray
 ) -> None:
-    with start_server(drain_timeout_s="100") as server:
+    slowly = {"precision": "float32", "inference_threads": "1"}
+    with start_server(drain_timeout_s="100", **slowly) as server:
 
         async def exchange(stream: FrameStream) -> list[Told]:
             for _ in range(2):
