@@ -254,7 +254,7 @@ def test_a_client_that_reads_nothing_is_cut_off_and_little_is_held_for_it(
             sent += send_some(deaf, message)
 
     wait_until(lambda: read_figure(narrow, "sharpen_in_flight_megapixels") == 0)
-    assert sent > 10 * MOST_BYTES
+    assert sent > 5 * MOST_BYTES  # more than it may hold of a stream, at both ends
     assert narrow.read_memory() - before < 50 * 1024 * 1024
     assert "Traceback" not in narrow.log.read_text()
 
