@@ -110,7 +110,7 @@ def _build_engines(
 class ExportedGraph:
     """ONNX Runtime on what `trainer export` writes for every runtime."""
 
-    name, device = "onnxruntime", "cpu"
+    name, device, tile_px = "onnxruntime", "cpu", 2048
     precision: ComputePrecision = "float32"
 
     def __init__(self, weights: Weights, threads: int) -> None:
@@ -131,7 +131,7 @@ class ExportedGraph:
 class PlainRuntime:
     """PyTorch as one writes it down: NCHW, eager, no thought of memory."""
 
-    name, device = "plain", "cpu"
+    name, device, tile_px = "plain", "cpu", 2048
     precision: ComputePrecision = "float32"
 
     def __init__(self, network: Network) -> None:

@@ -52,8 +52,8 @@ class Settings(BaseSettings):
     )
     precision: Precision = Field(
         default="auto",
-        description="What networks multiply in: float32, bfloat16, or auto, which is bfloat16 on a "
-        "CPU that has matrix units for it (AMX); pictures of 16 bits are always run in float32.",
+        description="What networks multiply in: float32, bfloat16, or auto, which is bfloat16 by "
+        "openvino on a CPU that has matrix units for it (AMX); 16-bit pictures are run in float32.",
     )
     inference_workers: int = Field(
         default=1, ge=1, description="Pictures that run through a network at the same time."

@@ -14,9 +14,6 @@ from sharpening.runtimes import Runtime
 from sharpening.tiling import plan_tiles, round_up
 
 MAX_STRENGTH = 2.0
-_TILE_PX = 2048
-"""A frame of Full HD is a single tile, one of 4K four; halos are a twentieth of a student's work.
-"""
 _HALOS_PER_TILE = 6
 """With the halo at a sixth of a tile, at most 5/9 of the work is spent on overlap."""
 
@@ -38,7 +35,7 @@ class Engine:
         self.runtime = runtime
         step = runtime.multiple_of
         self.halo_px = round_up(runtime.receptive_field_px, step)
-        chosen = tile_px or max(_TILE_PX, _HALOS_PER_TILE * self.halo_px)
+        chosen = tile_px or max(runtime.tile_px, _HALOS_PER_TILE * self.halo_px)
         self.tile_px = round_up(chosen, step)
         if self.tile_px <= 2 * self.halo_px:
             raise ValueError(

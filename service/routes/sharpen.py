@@ -26,7 +26,7 @@ router = APIRouter(tags=["sharpen"])
 _HEADERS = {
     "X-Model": "Role and start of the digest of the model that ran.",
     "Server-Timing": "Milliseconds of decode, queue, model and encode.",
-    "ETag": "Of the picture sent, the model and the parameters.",
+    "ETag": "Of the picture sent, the model, what runs it, and the parameters.",
 }
 
 
@@ -140,7 +140,8 @@ def _open(sent: Sent, model: Model, *, max_pixels: int) -> Job:
 
 
 def _tag(data: bytes, model: Model, query: SharpenQuery, format_: Format) -> str:
-    parts = (model.sha256, repr(query.strength), format_, repr(query.quality))
+    ran = (model.sha256, model.runtime.name, model.runtime.device, model.runtime.precision)
+    parts = (*ran, repr(query.strength), format_, repr(query.quality))
     digest = hashlib.sha256("|".join(parts).encode())
     digest.update(data)
     return f'"{digest.hexdigest()[:32]}"'

@@ -97,7 +97,7 @@ def _decode_by_pillow(data: bytes, format_: Format, max_pixels: int) -> Image:
 def _read_jpeg(data: bytes, header: PillowImage.Image) -> Image:
     icc_profile = _read_icc_profile(header.info)
     orientation, exif = _read_exif(header.info)
-    pixels = jpeg.read_pixels(data)
+    pixels = jpeg.read_pixels(data, header.size)
     return Image(pixels, format="jpeg", icc_profile=icc_profile, exif=exif).turned(orientation)
 
 

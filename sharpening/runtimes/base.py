@@ -47,6 +47,11 @@ class Runtime(Protocol):
     def multiple_of(self) -> int:
         """Height and width of a batch must be multiples of this."""
 
+    @property
+    def tile_px(self) -> int:
+        """The side of the largest picture that it should be given at once, for its memory's sake;
+        a network that looks far may be given more."""
+
     def run(self, batch: Batch) -> Batch:
         """Return the sharpened batch, `(N, H, W, 3)`, rounded and clamped to the same dtype."""
 

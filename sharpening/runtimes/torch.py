@@ -13,6 +13,7 @@ class TorchRuntime:
     """Runs a network eagerly in float32, channels last (about twice as fast on a CPU)."""
 
     name = "torch"
+    tile_px = 512
 
     def __init__(
         self,
@@ -51,13 +52,14 @@ class TorchRuntime:
     def run(self, batch: Batch) -> Batch:
         if self._threads:
             torch.set_num_threads(self._threads)  # of the calling thread's runs alone
+        low_precision = self._low_precision and batch.dtype == np.uint8
         largest = int(np.iinfo(batch.dtype).max)
         # PyTorch wants memory it may write to; pictures that are memory-mapped are not
         writable = np.require(batch, requirements=["C", "W"])
         blurred = torch.from_numpy(writable).to(self._device)
         # NHWC memory seen as NCHW is exactly channels_last: no copy
         scaled = blurred.permute(0, 3, 1, 2).to(torch.float32).div_(largest)
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._low_precision):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=low_precision):
             answer = self._network(scaled).float()
         sharpened = answer.mul_(largest).round_().clamp_(0, largest)
         integers = sharpened.permute(0, 2, 3, 1).to(blurred.dtype)

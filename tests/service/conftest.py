@@ -145,6 +145,7 @@ class StalledRuntime:
     name = "stalled"
     device = "cpu"
     precision = "float32"
+    tile_px = 512
     receptive_field_px = 1
     multiple_of = 1
 

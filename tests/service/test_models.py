@@ -24,6 +24,7 @@ class CountingRuntime:
     name = "counting"
     device = "cpu"
     precision = "float32"
+    tile_px = 512
     receptive_field_px = 1
     multiple_of = 1
 

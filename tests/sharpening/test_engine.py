@@ -31,6 +31,7 @@ class LocalMaximum:
     name: str = "local maximum"
     device: str = "cpu"
     precision: str = "float32"
+    tile_px: int = 512
     shapes: list[tuple[int, ...]] = field(default_factory=list)
 
     @property
@@ -53,6 +54,7 @@ class Understated:
     name: str = "understated"
     device: str = "cpu"
     precision: str = "float32"
+    tile_px: int = 512
     receptive_field_px: int = 0
 
     @property
@@ -180,9 +182,9 @@ def test_whoever_is_asked_before_each_tile_can_stop_the_work() -> None:
 
 
 def test_default_tile_has_room_for_many_halos() -> None:
-    assert Engine(LocalMaximum()).tile_px == 2048
+    assert Engine(LocalMaximum()).tile_px == 512
     wide = Engine(LocalMaximum(declared_px=195, multiple_of=8))
-    assert (wide.halo_px, wide.tile_px) == (200, 2048)
+    assert (wide.halo_px, wide.tile_px) == (200, 1200)
     wider = Engine(LocalMaximum(declared_px=395, multiple_of=8))
     assert (wider.halo_px, wider.tile_px) == (400, 2400)
 

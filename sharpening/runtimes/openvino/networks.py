@@ -50,6 +50,10 @@ class Plan:
     multiple_of: int
     receptive_field_px: int
     write: Write
+    tile_px: int = 2048
+    """A frame of Full HD is a single tile, one of 4K four; its memory is that of a student."""
+    is_quicker_in_own_size: bool = True
+    """Whether a graph of one size is worth its memory."""
 
 
 def runs_architecture(architecture: str) -> bool:
@@ -233,7 +237,14 @@ def _plan_teacher(numbers: _Numbers, given: Mapping[str, Any]) -> Plan:
         grown = ops.add(at_half, unfold(convolve(at_quarter, from_quarter), 2))
         return convolve(_add_blocks(grown, half_up), leave(tail))
 
-    return Plan(config.fold, config.multiple_of, config.receptive_field_px, write)
+    return Plan(
+        config.fold,
+        config.multiple_of,
+        config.receptive_field_px,
+        write,
+        tile_px=512,
+        is_quicker_in_own_size=False,
+    )
 
 
 def _add_blocks(

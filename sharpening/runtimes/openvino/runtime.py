@@ -20,10 +20,11 @@ from sharpening.runtimes.openvino.networks import plan_network
 from sharpening.weights import Weights
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
-_MOST_SIZES = 8
-_MOST_NUMBERS = 3 * 8_400_000
-"""Of all pictures whose sizes have graphs of their own: four frames of Full HD, or all the tiles
-that a large picture is cut into."""
+_MOST_NUMBERS = 3 * 4_200_000
+"""Of all pictures whose sizes have graphs of their own: two frames of Full HD, or a tile of the
+largest; with them goes the memory, some 36 bytes a pixel of a student in float32."""
+
+_MOST_MET = 64
 
 _KERNELS = 32
 """Kept by a graph of any size for those met last; OpenVINO's thousands take a megabyte for each
@@ -53,9 +54,11 @@ class OpenVinoRuntime:
         self._plan = plan_network(weights)
         self._precision = precision
         self._threads = threads
-        self._lock = Lock()
+        self._lock, self._any_size_lock = Lock(), Lock()
         self._of_any_size: dict[str, _Compiled] = {}
-        self._of_one_size: OrderedDict[_Size, _Compiled | None] = OrderedDict()
+        self._of_one_size: OrderedDict[_Size, _Compiled] = OrderedDict()
+        self._met: dict[_Size, None] = {}
+        self._begun: set[_Size] = set()
 
     @property
     def precision(self) -> ComputePrecision:
@@ -69,6 +72,10 @@ class OpenVinoRuntime:
     def multiple_of(self) -> int:
         return self._plan.multiple_of
 
+    @property
+    def tile_px(self) -> int:
+        return self._plan.tile_px
+
     def run(self, batch: Batch) -> Batch:
         # OpenVINO wants memory it may write to, though it only reads it
         plain = np.require(batch, requirements=["C", "W"])
@@ -79,41 +86,54 @@ class OpenVinoRuntime:
 
     def free_memory(self) -> None:
         with self._lock:
-            self._of_any_size.clear()
             self._of_one_size.clear()
+        with self._any_size_lock:
+            self._of_any_size.clear()
 
     def _find(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> "_Compiled":
         """Return a graph for the shape: its own from the second time on that it is met.
 
-        One that takes any size is half as quick, but compiling one costs more than it gains once.
+        One that takes any size is slower, but compiling one costs more than it gains once.
         """
         size = (dtype.str, shape)
         with self._lock:
-            if size not in self._of_one_size:
-                self._of_one_size[size] = None
-                self._forget_oldest()
-                return self._find_for_any(dtype)
-            self._of_one_size.move_to_end(size)
-            compiled = self._of_one_size[size]
-            if compiled is None and prod(shape) > _MOST_NUMBERS:
-                return self._find_for_any(dtype)
-            if compiled is None:
-                compiled = self._of_one_size[size] = self._compile(dtype, shape)
-                self._forget_oldest()
-            return compiled
+            if size in self._of_one_size:
+                self._of_one_size.move_to_end(size)
+                return self._of_one_size[size]
+            begins = self._is_worth_its_own(size) and size not in self._begun
+            self._begun.update({size} if begins else ())
+            self._meet(size)
+        if not begins:
+            return self._find_for_any(dtype)
+        try:
+            compiled = self._compile(dtype, shape)  # while others use the graph of any size
+        finally:
+            with self._lock:
+                self._begun.discard(size)
+        with self._lock:
+            self._of_one_size[size] = compiled
+            self._forget_oldest()
+        return compiled
+
+    def _is_worth_its_own(self, size: _Size) -> bool:
+        quicker = self._plan.is_quicker_in_own_size and prod(size[1]) <= _MOST_NUMBERS
+        return quicker and size in self._met
+
+    def _meet(self, size: _Size) -> None:
+        self._met[size] = None
+        if len(self._met) > _MOST_MET:
+            del self._met[next(iter(self._met))]
 
     def _find_for_any(self, dtype: np.dtype[Any]) -> "_Compiled":
-        if dtype.str not in self._of_any_size:
-            self._of_any_size[dtype.str] = self._compile(dtype)
-        return self._of_any_size[dtype.str]
+        with self._any_size_lock:
+            if dtype.str not in self._of_any_size:
+                self._of_any_size[dtype.str] = self._compile(dtype)
+            return self._of_any_size[dtype.str]
 
     def _forget_oldest(self) -> None:
         """Keep the sizes met last, as far as the memory of their graphs allows."""
-        while len(self._of_one_size) > _MOST_SIZES or self._count_numbers() > _MOST_NUMBERS:
+        while sum(prod(shape) for _, shape in self._of_one_size) > _MOST_NUMBERS:
             self._of_one_size.popitem(last=False)
-
-    def _count_numbers(self) -> int:
-        return sum(prod(shape) for (_, shape), graph in self._of_one_size.items() if graph)
 
     def _compile(self, dtype: np.dtype[Any], shape: tuple[int, ...] | None = None) -> "_Compiled":
         precision = self._precision if dtype == np.uint8 else "float32"

@@ -138,6 +138,15 @@ class TestColours:
         np.testing.assert_array_equal(image.pixels, expected)
         assert image.format == "jpeg"
 
+    def test_jpeg_that_breaks_off_between_scans_is_refused_though_it_ends_well(
+        self, photograph: Pixels
+    ) -> None:
+        whole = save_pixels(photograph, "jpeg", progressive=True)
+        middle = whole.index(b"\xff\xda", whole.index(b"\xff\xda") + 2)
+        comment = b"\xff\xfe\xff\xff"  # says that it is longer than all that follows
+        with pytest.raises(BrokenImageError):
+            decode(whole[:middle] + comment + whole[middle:])
+
     @pytest.mark.parametrize("format_", ["png", "jpeg", "tiff"])
     def test_greyscale_becomes_three_equal_channels_and_stays_greyscale(
         self, format_: Format, photograph: Pixels

@@ -117,17 +117,23 @@ def test_answers_of_threads_that_ask_at_once_are_their_own(make_weights: Make) -
         assert differ(answer, wanted) <= 1
 
 
-def test_few_sizes_have_graphs_of_their_own_and_large_ones_none(
-    make_weights: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    compiled: list[tuple[int, ...] | None] = []
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...] | None]:
+    """Grows by the size of each graph that is written."""
+    sizes: list[tuple[int, ...] | None] = []
     write = openvino_runtime.write_graph
 
     def watch(plan: Any, dtype: Any, shape: tuple[int, ...] | None = None) -> Any:
-        compiled.append(shape)
+        sizes.append(shape)
         return write(plan, dtype, shape)
 
     monkeypatch.setattr(openvino_runtime, "write_graph", watch)
+    return sizes
+
+
+def test_few_sizes_have_graphs_of_their_own_and_large_ones_none(
+    make_weights: Make, monkeypatch: pytest.MonkeyPatch, compiled: list[tuple[int, ...] | None]
+) -> None:
     monkeypatch.setattr(openvino_runtime, "_MOST_NUMBERS", 3 * 16 * 16)
     runtime = OpenVinoRuntime(make_weights("student"))
     small, tall = (1, 4, 2, 4, 6), (1, 8, 2, 8, 6)
@@ -137,6 +143,16 @@ def test_few_sizes_have_graphs_of_their_own_and_large_ones_none(
     for side in (16, 8, 8):
         runtime.run(draw(1, side, side))
     assert compiled == [None, small, tall, small]
+
+
+def test_teachers_whose_graphs_are_large_have_one_for_all_sizes(
+    make_weights: Make, compiled: list[tuple[int, ...] | None]
+) -> None:
+    runtime = OpenVinoRuntime(make_weights("teacher", TEACHER))
+    for _ in range(3):
+        runtime.run(draw(1, 16, 16))
+    assert compiled == [None]
+    assert runtime.tile_px < OpenVinoRuntime(make_weights("student")).tile_px
 
 
 def test_freed_memory_is_asked_for_again(make_weights: Make) -> None:

@@ -45,6 +45,11 @@ def test_low_precision_runs_the_same_network_less_exactly(random_network: Build)
     exact = TorchRuntime(network, "cpu").run(batch).astype(int)
     rough = TorchRuntime(network, "cpu", low_precision=True).run(batch).astype(int)
     assert 0 < np.abs(rough - exact).mean() < 1
+    deep = make_batch(np.uint16)
+    np.testing.assert_array_equal(
+        TorchRuntime(network, "cpu", low_precision=True).run(deep),
+        TorchRuntime(network, "cpu").run(deep),
+    )
 
 
 def test_batch_of_two_equals_its_pictures_one_by_one(random_network: Build) -> None:
