@@ -1,6 +1,6 @@
-"""OpenVINO, on a CPU: our networks from their weights files, several times as fast as PyTorch.
+"""OpenVINO, on a CPU: our networks from their weights files, without PyTorch.
 
-Never imports PyTorch. docs/decisions/0026-openvino-on-cpus.md says why it is the CPU's runtime.
+docs/decisions/0026-openvino-on-cpus.md says why it is the CPU's runtime.
 """
 
 from sharpening.runtimes.openvino.networks import runs_architecture
