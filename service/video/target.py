@@ -28,6 +28,9 @@ from sharpening.errors import ParameterError, VideoError
 _FIXED_RATE = frozenset({"avi", "mxf", "gxf"})
 """Containers that number their frames instead of giving each its time."""
 
+_LENGTH_BY_DECODING = frozenset({"mp4", "mov", "ipod", "3gp", "3g2", "psp", "ismv", "f4v"})
+"""Containers whose length is that of their packets in the order in which they are decoded."""
+
 _MPEG4_TICKS = 65535
 """MPEG-4 Part 2 has 16 bits for the ticks of a second."""
 
@@ -60,7 +63,10 @@ class Target:
         self._stream = stream
         self._copies = copies
         self._writer = writer
+        self._first: int | None = None
+        self._first_decoded: int | None = None
         self._last: int | None = None
+        self._end = 0
         self.moved = 0
         """Frames that are shown more than a millisecond before or after their time."""
 
@@ -76,8 +82,10 @@ class Target:
         frame.pts = self._last
         frame.time_base = time_base
         frame.duration = round(duration_s / time_base)
+        self._first = self._last if self._first is None else self._first
+        self._end = self._last + frame.duration
         self.moved += abs(self._last * time_base - stamp_s) > _TOLERANCE_S
-        self._container.mux(self._stream.encode(frame))
+        self._mux(self._stream.encode(frame))
 
     def write_packet(self, packet: "Packet[Stream]") -> None:
         """Copy a packet of another stream, if that stream is kept."""
@@ -88,7 +96,22 @@ class Target:
 
     def finish(self) -> None:
         """Write what the encoder still holds; only then is the file complete."""
-        self._container.mux(self._stream.encode(None))
+        packets = self._stream.encode(None)
+        if packets and self._container.format.name in _LENGTH_BY_DECODING:
+            self._stretch(packets[-1])
+        self._mux(packets)
+
+    def _mux(self, packets: list["Packet[VideoStream]"]) -> None:
+        if packets and self._first_decoded is None:
+            self._first_decoded = packets[0].dts
+        self._container.mux(packets)
+
+    def _stretch(self, packet: "Packet[VideoStream]") -> None:
+        """Let the last packet to be decoded, not always the last to be shown, end the video."""
+        if self._first is None or self._first_decoded is None or packet.dts is None:
+            return
+        shown, decoded = self._end - self._first, packet.dts - self._first_decoded
+        packet.duration = max(packet.duration or 0, shown - decoded)
 
 
 @contextmanager

@@ -30,6 +30,11 @@ sys.exit(str(heavy) if heavy else status)
 """
 
 
+@pytest.fixture(autouse=True)
+def _as_exact_as_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARPEN_PRECISION", "float32")
+
+
 def run_apart(*words: object, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own that must not load what a server needs."""
     return subprocess.run(

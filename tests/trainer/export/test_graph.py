@@ -170,8 +170,8 @@ def test_graph_says_what_it_was_made_from_and_nothing_of_this_machine() -> None:
         "sha256": weights.sha256,
         "profile": "paper",
         "licence": "MIT",
-        "receptive_field_px": "31",
-        "multiple_of": "2",
+        "receptive_field_px": "43",
+        "multiple_of": "4",
     }
     model = onnx.load_model_from_string(graph)
     assert not model.producer_name
