@@ -2,6 +2,7 @@
 
 import ctypes
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 from sharpening.errors import DeviceError
@@ -85,10 +86,9 @@ def _resolve(precision: Precision) -> ComputePrecision:
     return precision
 
 
-def multiplies_bfloat16() -> bool:
+def multiplies_bfloat16(*, cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether the processor multiplies matrices of bfloat16 (AMX)."""
     try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
-            return "amx_bf16" in file.read()
+        return "amx_bf16" in cpuinfo.read_text(encoding="ascii", errors="replace")
     except OSError:  # not Linux
         return False

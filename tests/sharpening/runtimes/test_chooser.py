@@ -96,8 +96,17 @@ def test_automatic_precision_is_what_the_processor_multiplies(
         assert chosen.precision == "bfloat16"
 
 
-def test_whether_the_processor_multiplies_bfloat16_is_known() -> None:
-    assert multiplies_bfloat16() in (True, False)
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [("avx512f amx_bf16 amx_tile", True), ("avx512f avx512_bf16", False), (None, False)],
+)
+def test_whether_the_processor_multiplies_bfloat16_is_read_from_its_flags(
+    flags: str | None, expected: bool, tmp_path: Path
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    if flags is not None:
+        cpuinfo.write_text(f"model name\t: caf\u00e9\nflags\t\t: fpu {flags}\n")
+    assert multiplies_bfloat16(cpuinfo=cpuinfo) == expected
 
 
 def test_pytorch_is_not_loaded_to_run_a_student_on_a_cpu() -> None:
