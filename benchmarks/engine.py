@@ -45,7 +45,6 @@ Sharpen = Callable[[Pixels], Pixels]
 STUDENT = "paper-student.safetensors"
 FRAMES = {"720p": (720, 1280), "1080p": (1080, 1920)}
 _IN_A_ROW = 6
-_GRAPH_SIZE = (720, 1280)
 
 
 @dataclass(frozen=True)
@@ -190,7 +189,7 @@ def _judge(
     options: argparse.Namespace,
 ) -> list[Row]:
     """Return for each the mean dB gained, and milliseconds for a frame of 720p."""
-    frame = fill_frame(*_GRAPH_SIZE)
+    frame = fill_frame(*FRAMES["720p"])
     rows = []
     for name, sharpen in contestants.items():
         gains = [psnr(sharp, sharpen(blurred)) - psnr(sharp, blurred) for sharp, blurred in pairs]
