@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sharpening.architectures import DihedralStudentConfig
-from sharpening.networks.base import Network, initialise
+from sharpening.networks.base import initialise
+from sharpening.networks.skip import SkipStudent
 from sharpening.symmetry import (
     WAYS,
     place_field_kernel,
@@ -78,7 +79,7 @@ def lay_kernels(stored: Tensor, places: Tensor) -> Tensor:
     return stored.flatten(1)[:, places].reshape(-1, *stored.shape[1:])
 
 
-class DihedralStudent(Network):
+class DihedralStudent(SkipStudent):
     """Dihedral 3x3 convolutions with LeakyReLU(0.1) and skips at quarter size, plus the input."""
 
     architecture = "dihedral-student"
@@ -102,14 +103,3 @@ class DihedralStudent(Network):
             assert isinstance(layer, DihedralConv2d)
             initialise(layer, gain=_BODY_GAIN)
         initialise(self.tail, weight_std=5e-3)
-
-    @property
-    def receptive_field_px(self) -> int:
-        return self.config.receptive_field_px
-
-    def forward(self, blurred: Tensor) -> Tensor:
-        features = F.leaky_relu(self.head(F.pixel_unshuffle(blurred, _FOLD)), 0.1)
-        for layer in self.body:
-            features = features + F.leaky_relu(layer(features), 0.1)
-        correction: Tensor = self.tail(features)
-        return blurred + F.pixel_shuffle(correction, _FOLD)

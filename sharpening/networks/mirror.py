@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sharpening.architectures import MirrorStudentConfig
-from sharpening.networks.base import Network, initialise
+from sharpening.networks.base import initialise
+from sharpening.networks.skip import SkipStudent
 
 _FOLD = MirrorStudentConfig.fold
 _FOLDED_CHANNELS = 3 * _FOLD**2
@@ -44,7 +45,7 @@ class MirrorConv2d(nn.Conv2d):
         return torch.stack((self.weight, mirrored), dim=1).flatten(0, 1)
 
 
-class MirrorStudent(Network):
+class MirrorStudent(SkipStudent):
     """Mirrored 3x3 convolutions with LeakyReLU(0.1) at half size, plus the input."""
 
     architecture = "mirror-student"
@@ -66,14 +67,3 @@ class MirrorStudent(Network):
             assert isinstance(layer, MirrorConv2d)
             initialise(layer, weight_std=_BODY_STD)
         initialise(self.tail, weight_std=1e-2)
-
-    @property
-    def receptive_field_px(self) -> int:
-        return self.config.receptive_field_px
-
-    def forward(self, blurred: Tensor) -> Tensor:
-        features = F.leaky_relu(self.head(F.pixel_unshuffle(blurred, _FOLD)), 0.1)
-        for layer in self.body:
-            features = features + F.leaky_relu(layer(features), 0.1)
-        correction: Tensor = self.tail(features)
-        return blurred + F.pixel_shuffle(correction, _FOLD)
